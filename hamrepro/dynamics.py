@@ -1,0 +1,117 @@
+"""Phase space and the learned operators that move it."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hamrepro.errors import ConfigError, ShapeError
+from hamrepro.symplectic import flow_powers, sp_element, u_element
+
+FAMILIES = ("sp", "u", "u_sym", "elliptic")
+
+
+class PhaseSpace(NamedTuple):
+    """Position and momentum of the active action. The order s = (q, p) is fixed here. Deviation D2.
+
+    Attributes:
+        q: position (..., d). p: momentum (..., d).
+    """
+
+    q: Tensor
+    p: Tensor
+
+    @property
+    def state(self) -> Tensor:
+        """s = (q, p), shape (..., 2d). Paper: Eqs. (3), (12)."""
+        return torch.cat([self.q, self.p], -1)
+
+    @classmethod
+    def from_state(cls, state: Tensor) -> PhaseSpace:
+        """Split s (..., 2d) into q and p."""
+        if state.shape[-1] % 2:
+            raise ShapeError(f"state of last axis {state.shape[-1]}", "an even number 2d")
+        return cls(*state.chunk(2, -1))
+
+
+class HamiltonianOperators(nn.Module):
+    r"""One time-invariant Hamiltonian H_k per action, block-diagonal by construction. Paper: Eqs. (7), (8), (13).
+
+    Families:
+        `sp`: H = J M, M symmetric, 2d^2 + d numbers (the paper's H).
+        `u`: H = [[S, A], [-A, S]], d^2 numbers (the paper's skew-H, Deviation D1).
+        `u_sym`: S = 0, d (d + 1) / 2 numbers (the release's skew-H).
+        `elliptic`: H = J M, M = L L^T + 0.01 I positive definite: spectrum on the imaginary axis for certain.
+
+    Every family starts at d uncoupled oscillators whose frequencies are spread evenly over (0, pi)
+    radians per frame, up to the Nyquist limit (`start="oscillators"`), or at the release's random
+    orthogonal matrix (`start="random"`, `sp` only). Deviation D14.
+
+    Args:
+        actions: K. half_dimension: d. family: one of `FAMILIES`.
+    """
+
+    def __init__(self, actions: int, half_dimension: int, family: str = "sp", start: str = "oscillators") -> None:
+        super().__init__()
+        if family not in FAMILIES:
+            raise ConfigError(f"unknown family of operators {family!r}", f"one of {', '.join(FAMILIES)}")
+        if actions < 1 or half_dimension < 1:
+            raise ConfigError(f"K = {actions}, d = {half_dimension}", "both >= 1")
+        self.actions, self.half_dimension, self.family = actions, half_dimension, family
+        k, d = actions, half_dimension
+        omega = math.pi * (torch.arange(d) + 0.5) / d
+        noise = 0.02
+        if start == "random" and family == "sp":
+            self.symmetric = nn.Parameter(torch.stack([nn.init.orthogonal_(torch.empty(2 * d, 2 * d), 2**0.5) for _ in range(k)]))
+        elif start != "oscillators":
+            raise ConfigError(f"start {start!r} for family {family!r}", "'oscillators', or 'random' with 'sp'")
+        elif family == "sp":
+            self.symmetric = nn.Parameter(torch.diag(omega.repeat(2)) + noise * torch.randn(k, 2 * d, 2 * d))
+        elif family == "elliptic":
+            factor = torch.diag((omega - 0.01).clamp_min(0.01).sqrt().repeat(2))
+            self.factor = nn.Parameter(factor + noise * torch.randn(k, 2 * d, 2 * d))
+        else:
+            self.symmetric = nn.Parameter(torch.diag(omega) + noise * torch.randn(k, d, d))
+            if family == "u":
+                self.skew = nn.Parameter(noise * torch.randn(k, d, d))
+
+    def generators(self) -> Tensor:
+        """H (K, 2d, 2d), in sp(2d)."""
+        if self.family == "sp":
+            return sp_element(self.symmetric)
+        if self.family == "elliptic":
+            eye = torch.eye(2 * self.half_dimension, dtype=self.factor.dtype, device=self.factor.device)
+            return sp_element(self.factor @ self.factor.mT + 0.01 * eye)
+        skew = self.skew if self.family == "u" else torch.zeros_like(self.symmetric)
+        return u_element(skew, self.symmetric)
+
+    def flow(self, state: PhaseSpace, action: Tensor, reference: Tensor, frames: int) -> PhaseSpace:
+        """States of all frames from the state of one. Paper: Eqs. (8), (13). Deviation D5.
+
+        Args:
+            state: at the reference frame, (B, d) each. action: u as indices (B,), 0..K-1.
+            reference: frame index (B,), 0..T-1. frames: T.
+
+        Returns:
+            q and p (B, T, d).
+        """
+        powers = flow_powers(self.generators(), frames)
+        offsets = torch.arange(frames, device=action.device) - reference[:, None] + frames - 1
+        steps = powers[action[:, None], offsets]
+        return PhaseSpace.from_state(torch.einsum("btij,bj->bti", steps, state.state.to(steps.dtype)))
+
+
+def embed(position: Tensor, action: Tensor, actions: int) -> Tensor:
+    """q of one action into the whole position space, zeros elsewhere. Paper: Eqs. (5), (6), (9), (14).
+
+    Args:
+        position: (B, T, d). action: (B,). actions: K.
+
+    Returns:
+        (B, T, K d).
+    """
+    mask = nn.functional.one_hot(action, actions).to(position.dtype)
+    return torch.einsum("btd,bk->btkd", position, mask).flatten(-2)

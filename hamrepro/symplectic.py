@@ -1,0 +1,144 @@
+r"""Symplectic algebra: J, the Lie algebras sp(2d) and u(d), and the flow they generate.
+
+Convention everywhere: s = (q, p), `J = [[0, I], [-I, 0]]`, `ds/dt = J M s = H s`
+(Deviation D2: the paper writes both orders). The paper's Definition 1 gives the condition for the
+*group* Sp(2d) under the name of Hamiltonian matrix; a Hamiltonian matrix is an element of the
+*algebra*, `(J H)^T = J H` (Definition 6). Both are here under their right names.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hamrepro.errors import ShapeError
+
+
+def symplectic_form(d: int, *, dtype: torch.dtype | None = None, device: torch.device | None = None) -> Tensor:
+    """The matrix J (2d, 2d). Paper: Definition 5.
+
+    >>> symplectic_form(1)
+    tensor([[ 0.,  1.],
+            [-1.,  0.]])
+    """
+    if d < 1:
+        raise ShapeError(f"half-dimension d = {d}", "d >= 1")
+    eye = torch.eye(d, dtype=dtype, device=device)
+    zero = torch.zeros_like(eye)
+    return torch.cat([torch.cat([zero, eye], 1), torch.cat([-eye, zero], 1)], 0)
+
+
+def _half(matrix: Tensor) -> int:
+    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2] or matrix.shape[-1] % 2 or not matrix.shape[-1]:
+        raise ShapeError(f"matrix of shape {tuple(matrix.shape)}", "(..., 2d, 2d) with d >= 1")
+    return matrix.shape[-1] // 2
+
+
+def _apply_form(matrix: Tensor) -> Tensor:
+    """J @ matrix by moving blocks: exact, no multiplication."""
+    d = _half(matrix)
+    return torch.cat([matrix[..., d:, :], -matrix[..., :d, :]], -2)
+
+
+def sp_element(symmetric: Tensor) -> Tensor:
+    """Hamiltonian matrix H = J M from a free matrix. Paper: Eq. (7), Definition 6.
+
+    Args:
+        symmetric: (..., 2d, 2d), any real matrix; its symmetric part is M, so 2d^2 + d numbers count.
+
+    Returns:
+        H (..., 2d, 2d) in sp(2d).
+    """
+    _half(symmetric)
+    return _apply_form((symmetric + symmetric.mT) / 2)
+
+
+def u_element(skew: Tensor, symmetric: Tensor) -> Tensor:
+    """Skew-symmetric Hamiltonian matrix [[S, A], [-A, S]]. Paper: Definition 7. Deviation D1.
+
+    Args:
+        skew: (..., d, d), its skew part is S; symmetric: (..., d, d), its symmetric part is A.
+
+    Returns:
+        H (..., 2d, 2d) in sp(2d) and so(2d), that is u(d): d^2 free numbers.
+    """
+    if skew.shape != symmetric.shape or skew.ndim < 2 or skew.shape[-1] != skew.shape[-2]:
+        raise ShapeError(f"blocks {tuple(skew.shape)} and {tuple(symmetric.shape)}", "two (..., d, d) of one shape")
+    s, a = (skew - skew.mT) / 2, (symmetric + symmetric.mT) / 2
+    return torch.cat([torch.cat([s, a], -1), torch.cat([-a, s], -1)], -2)
+
+
+def is_hamiltonian(matrix: Tensor, tolerance: float = 1e-10) -> bool:
+    """Whether (J H)^T = J H: membership of the algebra sp(2d). Paper: Definition 6."""
+    jh = _apply_form(matrix)
+    return bool((jh - jh.mT).abs().max() <= tolerance * (1 + matrix.abs().max()))
+
+
+def is_symplectic(matrix: Tensor, tolerance: float = 1e-10) -> bool:
+    """Whether Phi^T J Phi = J: membership of the group Sp(2d). Paper: Definitions 1 and 5."""
+    return bool(symplectic_residual(matrix) <= tolerance * (1 + matrix.abs().max() ** 2))
+
+
+def is_skew(matrix: Tensor, tolerance: float = 1e-10) -> bool:
+    """Whether H^T = -H; with `is_hamiltonian`, membership of u(d). Paper: Definition 7."""
+    return bool((matrix + matrix.mT).abs().max() <= tolerance * (1 + matrix.abs().max()))
+
+
+def symplectic_residual(matrix: Tensor) -> Tensor:
+    """Largest entry of |Phi^T J Phi - J|, a scalar tensor. Paper: Definition 5."""
+    j = symplectic_form(_half(matrix), dtype=matrix.dtype, device=matrix.device)
+    return (matrix.mT @ _apply_form(matrix) - j).abs().max()
+
+
+def symplectic_inverse(matrix: Tensor) -> Tensor:
+    """Inverse of symplectic matrices in closed form, -J Phi^T J: no solve. Paper: Definition 5.
+
+    Args:
+        matrix: (..., 2d, 2d), symplectic. Not checked.
+    """
+    d = _half(matrix)
+    a, b, c, e = matrix[..., :d, :d], matrix[..., :d, d:], matrix[..., d:, :d], matrix[..., d:, d:]
+    return torch.cat([torch.cat([e.mT, -b.mT], -1), torch.cat([-c.mT, a.mT], -1)], -2)
+
+
+def flow_powers(generators: Tensor, frames: int) -> Tensor:
+    """The flow e^{oH} for every offset o a clip can need. Paper: Eq. (8), (13). Deviation D5.
+
+    One matrix exponential per operator (the Taylor scheme of the paper's reference [50] is the one in
+    `torch.linalg.matrix_exp`), powers by products, backward time by the closed-form inverse.
+
+    Args:
+        generators: H (K, 2d, 2d), Hamiltonian.
+        frames: T >= 1.
+
+    Returns:
+        (K, 2T-1, 2d, 2d); offset o in -(T-1)..T-1 stands at index T-1+o. At least float32.
+    """
+    if generators.ndim != 3 or frames < 1:
+        raise ShapeError(f"H of shape {tuple(generators.shape)}, T = {frames}", "(K, 2d, 2d) and T >= 1")
+    _half(generators)
+    with torch.autocast(generators.device.type, enabled=False):
+        h = generators if generators.dtype == torch.float64 else generators.float()
+        eye = torch.eye(h.shape[-1], dtype=h.dtype, device=h.device).expand_as(h)
+        forward = torch.stack([eye], 1)
+        if frames > 1:
+            forward = torch.cat([forward, torch.linalg.matrix_exp(h)[:, None]], 1)
+        while forward.shape[1] < frames:  # doubling: offsets n..2n-1 are offset n-1 after offsets 1..n
+            last = forward[:, -1:]
+            forward = torch.cat([forward, last @ forward[:, 1 : frames - forward.shape[1] + 1]], 1)
+        return torch.cat([symplectic_inverse(forward[:, 1:].flip(1)), forward], 1)
+
+
+def energy(generators: Tensor, states: Tensor) -> Tensor:
+    """E = 1/2 s^T M s with M = -J H, conserved by the flow. Paper: Eq. (7).
+
+    Args:
+        generators: H (..., 2d, 2d); states: s = (q, p) (..., 2d), broadcast against H.
+    """
+    m = -_apply_form(generators)
+    return 0.5 * torch.einsum("...i,...ij,...j->...", states, m, states)
+
+
+def spectral_abscissa(generators: Tensor) -> Tensor:
+    """Largest real part among the eigenvalues of each H, per frame: growth rate of the flow (K,)."""
+    return torch.linalg.eigvals(generators.detach().double().cpu()).real.amax(-1)
