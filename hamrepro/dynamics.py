@@ -27,14 +27,26 @@ class PhaseSpace(NamedTuple):
     @property
     def state(self) -> Tensor:
         """s = (q, p), shape (..., 2d). Paper: Eqs. (3), (12)."""
+        if self.q.shape != self.p.shape:
+            raise ShapeError(f"q {tuple(self.q.shape)}, p {tuple(self.p.shape)}", "one shape (..., d)")
         return torch.cat([self.q, self.p], -1)
 
     @classmethod
     def from_state(cls, state: Tensor) -> PhaseSpace:
         """Split s (..., 2d) into q and p."""
-        if state.shape[-1] % 2:
-            raise ShapeError(f"state of last axis {state.shape[-1]}", "an even number 2d")
+        if state.ndim < 1 or state.shape[-1] % 2:
+            raise ShapeError(f"state of shape {tuple(state.shape)}", "(..., 2d)")
         return cls(*state.chunk(2, -1))
+
+
+def _check_index(name: str, index: Tensor, batch: int, size: int) -> None:
+    """A wrong index would silently read another action or frame; on an accelerator looking at it would wait."""
+    if index.shape != (batch,) or index.dtype != torch.int64:
+        raise ShapeError(f"{name} {tuple(index.shape)} {index.dtype}", f"int64 ({batch},)")
+    if index.device.type != "cpu" or not batch or torch.compiler.is_compiling():
+        return
+    if int(index.min()) < 0 or int(index.max()) >= size:
+        raise ShapeError(f"{name} in {int(index.min())}..{int(index.max())}", f"0..{size - 1}")
 
 
 class HamiltonianOperators(nn.Module):
@@ -65,7 +77,8 @@ class HamiltonianOperators(nn.Module):
         omega = math.pi * (torch.arange(d) + 0.5) / d
         noise = 0.02
         if start == "random" and family == "sp":
-            self.symmetric = nn.Parameter(torch.stack([nn.init.orthogonal_(torch.empty(2 * d, 2 * d), 2**0.5) for _ in range(k)]))
+            draws = [nn.init.orthogonal_(torch.empty(2 * d, 2 * d), 2**0.5) for _ in range(k)]
+            self.symmetric = nn.Parameter(torch.stack(draws))
         elif start != "oscillators":
             raise ConfigError(f"start {start!r} for family {family!r}", "'oscillators', or 'random' with 'sp'")
         elif family == "sp":
@@ -97,7 +110,14 @@ class HamiltonianOperators(nn.Module):
 
         Returns:
             q and p (B, T, d).
+
+        Raises:
+            ShapeError: shapes that do not fit, an action or a frame out of range.
         """
+        if state.q.ndim != 2 or state.q.shape[-1] != self.half_dimension:
+            raise ShapeError(f"q of shape {tuple(state.q.shape)}", f"(B, {self.half_dimension})")
+        _check_index("action", action, len(state.q), self.actions)
+        _check_index("reference frame", reference, len(state.q), frames)
         powers = flow_powers(self.generators(), frames)
         offsets = torch.arange(frames, device=action.device) - reference[:, None] + frames - 1
         steps = powers[action[:, None], offsets]
@@ -112,6 +132,12 @@ def embed(position: Tensor, action: Tensor, actions: int) -> Tensor:
 
     Returns:
         (B, T, K d).
+
+    Raises:
+        ShapeError: shapes that do not fit, an action out of range.
     """
+    if position.ndim != 3:
+        raise ShapeError(f"position of shape {tuple(position.shape)}", "(B, T, d)")
+    _check_index("action", action, len(position), actions)
     mask = nn.functional.one_hot(action, actions).to(position.dtype)
     return torch.einsum("btd,bk->btkd", position, mask).flatten(-2)

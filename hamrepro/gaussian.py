@@ -29,13 +29,14 @@ class Gaussian(NamedTuple):
 
     def kl(self) -> Tensor:
         """KL[q || N(0, I)] in nats, summed over the last axis (...,). Paper: Eq. (17)."""
-        return 0.5 * (self.mean.square() + (2 * self.log_std).exp() - 1 - 2 * self.log_std).sum(-1)
+        twice = 2 * self.log_std
+        return 0.5 * (self.mean.square() + (torch.expm1(twice) - twice)).sum(-1)
 
     def kl_from(self, prior: Gaussian) -> Tensor:
         """KL[q || prior] in nats, summed over the last axis (...,)."""
-        ratio = (2 * (self.log_std - prior.log_std)).exp()
+        twice = 2 * (self.log_std - prior.log_std)
         gap = (self.mean - prior.mean).square() * (-2 * prior.log_std).exp()
-        return 0.5 * (ratio + gap - 1 - 2 * (self.log_std - prior.log_std)).sum(-1)
+        return 0.5 * (gap + (torch.expm1(twice) - twice)).sum(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log N(value | mean, sigma^2) in nats, summed over the last axis (...,)."""

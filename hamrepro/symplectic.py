@@ -81,6 +81,7 @@ def is_symplectic(matrix: Tensor, tolerance: float = 1e-10) -> bool:
 
 def is_skew(matrix: Tensor, tolerance: float = 1e-10) -> bool:
     """Whether H^T = -H; with `is_hamiltonian`, membership of u(d). Paper: Definition 7."""
+    _half(matrix)
     return bool((matrix + matrix.mT).abs().max() <= tolerance * (1 + matrix.abs().max()))
 
 
@@ -136,6 +137,8 @@ def energy(generators: Tensor, states: Tensor) -> Tensor:
         generators: H (..., 2d, 2d); states: s = (q, p) (..., 2d), broadcast against H.
     """
     m = -_apply_form(generators)
+    if states.ndim < 1 or states.shape[-1] != m.shape[-1]:
+        raise ShapeError(f"states {tuple(states.shape)}, H {tuple(m.shape)}", "states (..., 2d), H (..., 2d, 2d)")
     return 0.5 * torch.einsum("...i,...ij,...j->...", states, m, states)
 
 
