@@ -1,21 +1,27 @@
-"""Settings: frozen dataclasses and the table of presets. Paper: Appendix A.3.2."""
+"""Settings: frozen dataclasses, one table of presets, one of model variants. Paper: Appendix A.3.2."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from json import dumps
+from typing import Any
+
+from hamrepro.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of the networks of Tables 3, 4, 5. The defaults are the paper's on Sprites.
+    """Sizes of the networks of Tables 3, 4, 5; the defaults are the paper's on Sprites.
 
     Attributes:
         encoder_widths: channels of the five convolutions.
         decoder_widths: channels at the start (4x4 with five entries, 8x8 with four), then of each
-            stride-2 transposed convolution; the last, to 3 channels, is implied.
+            stride-2 transposed convolution; the last layer, to 3 channels, is implied.
         hidden: sizes of the two inner linear layers; the decoder's first is hidden[0].
         features: h. content: |Z|. actions: K. half_dimension: d.
-        family, start: see `HamiltonianOperators`.
+        family, start: see `hamrepro.dynamics.HamiltonianOperators`.
+        background: start of the last batch norm's bias, before the tanh; the frames are mostly black.
     """
 
     encoder_widths: tuple[int, ...] = (256,) * 5
@@ -27,3 +33,125 @@ class ModelConfig:
     half_dimension: int = 6
     family: str = "sp"
     start: str = "oscillators"
+    background: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained; the defaults are the paper's. Deviation D6 for what it leaves open.
+
+    Attributes:
+        steps: number of updates. batch: clips a step.
+        optimiser: `adam`, or `muon` (Muon on the matrices of encoder and decoder, Adam on the rest).
+        learning_rate: Adam's. betas: Adam's. scale_learning_rate: Adam's for norms and biases (None: the same).
+        muon_learning_rate: Muon's.
+        schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).
+        windows: `first`, frames 1..8; `cyclic`, half of the windows begin at a random phase (Deviation D13);
+            `random`, any window of a longer take.
+        decoded_frames: frames per clip in the likelihood estimate (None: all; Deviation D15).
+        kl_frames: `reference` or `all` (Deviation D8).
+        precision: `auto` (two-second calibration), `float32` or `bfloat16`.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    steps: int = 300_000
+    batch: int = 24
+    optimiser: str = "adam"
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    scale_learning_rate: float | None = None
+    muon_learning_rate: float = 0.02
+    schedule: str = "constant"
+    windows: str = "first"
+    decoded_frames: int | None = None
+    kl_frames: str = "reference"
+    precision: str = "auto"
+    checkpoint_every: int = 500
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run but its seed."""
+
+    preset: str
+    dataset: str
+    model: str
+    network: ModelConfig
+    training: TrainConfig
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types, tuples as lists."""
+        return asdict(self)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the settings; a checkpoint of another hash is refused."""
+        return sha256(dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+
+
+_LAPTOP_TRAINING = TrainConfig(
+    steps=3000, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle", windows="cyclic",
+    decoded_frames=4,
+)
+_LAPTOP_NETWORK = ModelConfig(
+    encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
+    background=-1.5,
+)
+_SMOKE_NETWORK = replace(
+    _LAPTOP_NETWORK, encoder_widths=(8,) * 5, decoder_widths=(8,) * 5, hidden=(64, 64), features=32, content=16
+)
+
+#                name        network                                             training
+PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
+    "smoke":    (_SMOKE_NETWORK,                                     replace(_LAPTOP_TRAINING, steps=30, batch=8, checkpoint_every=10)),
+    "laptop":   (_LAPTOP_NETWORK,                                    _LAPTOP_TRAINING),
+    "paper":    (ModelConfig(),                                      TrainConfig()),
+    "official": (ModelConfig(decoder_widths=(256,) * 4),             TrainConfig(betas=(0.5, 0.999), kl_frames="all")),
+}  # fmt: skip
+
+DATASETS: dict[str, dict[str, Any]] = {
+    "sprites": {},
+    "sprites-procedural": {},
+    "faces-procedural": {"actions": 6, "half_dimension": 12, "content": 512, "background": 0.0},
+    "mug": {"actions": 6, "half_dimension": 12, "content": 512, "background": 0.0},
+}
+
+MODELS: dict[str, dict[str, Any]] = {"halo-sp": {"family": "sp"}, "halo-u": {"family": "u"}}
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "u_sym": {"family": "u_sym"},
+    "elliptic": {"family": "elliptic"},
+    "random-start": {"start": "random"},
+    "windows-first": {"windows": "first"},
+    "adam": {"optimiser": "adam", "schedule": "one-cycle"},
+    "all-frames": {"decoded_frames": None},
+}
+
+
+def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
+    if name not in table:
+        raise ConfigError(f"unknown {kind} {name!r}", f"one of {', '.join(table)}", "python -m hamrepro --help")
+    return table[name]
+
+
+def configure(preset: str, dataset: str, model: str) -> RunConfig:
+    """Settings of one run by its three names; `model` may carry variants, as in `halo-sp+windows-first`.
+
+    Raises:
+        ConfigError: an unknown preset, data set, model or variant.
+
+    >>> configure("paper", "mug", "halo-u").network.half_dimension
+    12
+    """
+    network, training = _choose("preset", preset, PRESETS)
+    base, *variants = model.split("+")
+    changes = dict(_choose("data set", dataset, DATASETS)) | _choose("model", base, MODELS)
+    for variant in variants:
+        changes |= _choose("variant", variant, VARIANTS)
+    if preset == "smoke":
+        changes.pop("content", None)
+    if dataset.startswith(("faces", "mug")) and training.windows != "first":
+        changes["windows"] = "random"
+    network_fields = {key: value for key, value in changes.items() if hasattr(network, key)}
+    training_fields = {key: value for key, value in changes.items() if hasattr(training, key)}
+    return RunConfig(preset, dataset, model, replace(network, **network_fields), replace(training, **training_fields))

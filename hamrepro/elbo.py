@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from hamrepro.gaussian import emission_log_prob
+from hamrepro.dynamics import PhaseSpace
+from hamrepro.gaussian import Gaussian
+
+
+class Posterior(NamedTuple):
+    """What inference gives for a batch of clips. Paper: Eqs. (11), (12), (15), (16), (22).
+
+    Attributes:
+        content: q(z | x_{1:T}), (B, |Z|). position, momentum: q(q_t | x_t, u), q(p_t | x_{t-w+1:t}, u),
+            (B, d) each, at the reference frame. reference: index of that frame (B,), 0..T-1.
+    """
+
+    content: Gaussian
+    position: Gaussian
+    momentum: Gaussian
+    reference: Tensor
+
+    def mean_state(self) -> PhaseSpace:
+        """Posterior mean of s at the reference frame, (B, d) each."""
+        return PhaseSpace(self.position.mean, self.momentum.mean)
 
 
 class Elbo(NamedTuple):
-    """Terms of Eq. (17) per clip, each (B,), in nats.
+    """Terms of the bound per clip, each (B,), in nats. Paper: Eqs. (17), (25).
 
     Attributes:
-        reconstruction: sum over frames of log p(x | q, z), constant left out (Deviation D8).
+        reconstruction: sum over frames of log p(x_t' | q_t', z), constant left out (Deviation D8).
         kl_position, kl_momentum, kl_content: the three KL terms, >= 0.
     """
 
@@ -25,5 +43,19 @@ class Elbo(NamedTuple):
 
     @property
     def total(self) -> Tensor:
-        """The bound (B,). Paper: Eq. (17)."""
+        """The bound (B,). Paper: Eqs. (10), (17)."""
         return self.reconstruction - self.kl_position - self.kl_momentum - self.kl_content
+
+    @classmethod
+    def of(cls, posterior: Posterior, log_likelihood: Tensor) -> Elbo:
+        """The bound from the posteriors and log p(x_t' | q_t', z) per frame (B, T). Paper: Eq. (17).
+
+        The KL of the motion is taken at the sampled reference frame only.
+        """
+        return cls(
+            log_likelihood.sum(-1), posterior.position.kl(), posterior.momentum.kl(), posterior.content.kl()
+        )
+
+    def terms(self) -> dict[str, Tensor]:
+        """Batch means under their names, with `loss` = minus the bound."""
+        return {"loss": -self.total.mean()} | {name: term.mean() for name, term in self._asdict().items()}

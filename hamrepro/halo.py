@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from hamrepro.config import ModelConfig
 from hamrepro.dynamics import HamiltonianOperators, PhaseSpace, embed
+from hamrepro.elbo import Elbo, Posterior
 from hamrepro.errors import ShapeError
-from hamrepro.gaussian import Gaussian
+from hamrepro.gaussian import Gaussian, emission_log_prob
 from hamrepro.networks import ContentNetwork, Decoder, Encoder, MomentumNetwork, PositionNetwork
-
-
-class Posterior(NamedTuple):
-    """What inference gives for a batch of clips. Paper: Eqs. (11), (12), (15), (16).
-
-    Attributes:
-        content: q(z | x), (B, |Z|). position, momentum: at the reference frame, (B, d) each.
-        reference: index of that frame (B,), 0..T-1.
-    """
-
-    content: Gaussian
-    position: Gaussian
-    momentum: Gaussian
-    reference: Tensor
-
-    def mean_state(self) -> PhaseSpace:
-        """Posterior mean of s at the reference frame."""
-        return PhaseSpace(self.position.mean, self.momentum.mean)
+from hamrepro.symplectic import spectral_abscissa
 
 
 class Halo(nn.Module):
@@ -57,24 +41,66 @@ class Halo(nn.Module):
         return self.encoder(frames).unflatten(0, clips.shape[:2])
 
     def infer(self, features: Tensor, action: Tensor, reference: Tensor, cyclic: Tensor | None = None) -> Posterior:
-        """Posteriors at the reference frame. Paper: Eqs. (11), (12).
+        """Posteriors at the reference frame. Paper: Eqs. (11), (12), (22).
 
         Args:
             features: h (B, T, h). action: u (B,). reference: (B,), 0..T-1.
-            cyclic: (B,) bool; where true the clip is one period of a cycle, and the momentum's window
-                wraps round instead of repeating frame 1 (Deviation D13).
+            cyclic: (B,) bool; where true the clip is one period of a cycle cut open at a random frame, and
+                the momentum's window wraps round instead of repeating frame 1 (Deviation D13).
         """
+        return Posterior(self.content(features), *self._motion(features, action, reference, cyclic), reference)
+
+    def _motion(
+        self, features: Tensor, action: Tensor, reference: Tensor, cyclic: Tensor | None
+    ) -> tuple[Gaussian, Gaussian]:
         rows = torch.arange(len(action), device=action.device)
         past = reference[:, None] + torch.arange(1 - self.momentum.window, 1, device=action.device)
         window = past.clamp_min(0)
         if cyclic is not None:
             window = torch.where(cyclic[:, None], past % features.shape[1], window)
-        return Posterior(
-            self.content(features),
-            self.position(features[rows, reference], action),
-            self.momentum(features[rows[:, None], window], action),
-            reference,
+        position = self.position(features[rows, reference], action)
+        return position, self.momentum(features[rows[:, None], window], action)
+
+    def loss(
+        self,
+        clips: Tensor,
+        action: Tensor,
+        noise: Callable[[str], torch.Generator],
+        *,
+        cyclic: Tensor | None = None,
+        decoded_frames: int | None = None,
+        kl_frames: str = "reference",
+    ) -> dict[str, Tensor]:
+        """Minus the ELBO and its terms, batch means in nats per clip. Paper: Eqs. (11)-(17).
+
+        Args:
+            noise: stream name -> generator. cyclic: see `infer`.
+            decoded_frames: draw the sum over t' on this many frames per clip, drawn without replacement, and
+                scale by T over their number: an unbiased estimate of Eq. (17) (Deviation D15).
+            kl_frames: `reference`, the paper's Eq. (17); `all`, the release's sum over every frame (Deviation D8).
+        """
+        batch, frames = clips.shape[:2]
+        reference = torch.randint(frames, (batch,), generator=noise("reference")).to(action.device)
+        features = self.features(clips)
+        posterior = self.infer(features, action, reference, cyclic)
+        draw = noise("posterior")
+        z, q, p = (
+            part.sample(torch.randn(part.mean.shape, generator=draw).to(action.device)) for part in posterior[:3]
         )
+        positions, targets = self.positions(PhaseSpace(q, p), action, reference, frames), clips
+        chosen = decoded_frames or frames
+        if chosen < frames:
+            rows = torch.arange(batch, device=action.device)[:, None]
+            columns = torch.rand(batch, frames, generator=draw).argsort(1)[:, :chosen].to(action.device)
+            positions, targets = positions[rows, columns], targets[rows, columns]
+        log_likelihood = emission_log_prob(targets, self.decode(z, positions)) * (frames / chosen)
+        elbo = Elbo.of(posterior, log_likelihood)
+        if kl_frames == "all":
+            every = torch.arange(frames, device=action.device).repeat(batch)
+            repeat = [None if part is None else part.repeat_interleave(frames, 0) for part in (features, action, cyclic)]
+            motion = [part.kl().unflatten(0, (batch, frames)).sum(1) for part in self._motion(*repeat[:2], every, repeat[2])]
+            elbo = elbo._replace(kl_position=motion[0], kl_momentum=motion[1])
+        return elbo.terms()
 
     def encode(self, clips: Tensor, action: Tensor, *, conditioning: str = "clip") -> Posterior:
         """Posteriors with the state at frame 1, the starting frame of Table 1. Deviation D12.
@@ -124,3 +150,13 @@ class Halo(nn.Module):
         still = self.encode(content, content_action)
         positions = self.positions(moving.mean_state(), motion_action, moving.reference, motion.shape[1])
         return self.decode(still.content.mean, positions)
+
+    def matrices(self) -> list[str]:
+        """Names of the weights a matrix optimiser may take: encoder and decoder but their outermost layers."""
+        weights = [n for part in ("encoder", "decoder") for n, p in getattr(self, part).named_parameters(part) if p.ndim > 1]
+        return weights[1:-1]
+
+    def diagnostics(self) -> dict[str, float]:
+        """What to log beside the loss: the growth rate max Re(lambda) of every operator, per frame."""
+        rates = spectral_abscissa(self.operators.generators())
+        return {f"growth_rate/{k}": rate for k, rate in enumerate(rates.tolist())}

@@ -1,0 +1,64 @@
+"""Training batches: which clips, which window, as a function of (seed, step)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hamrepro.config import TrainConfig
+from hamrepro.datasets import ClipSet
+from hamrepro.errors import DataError, ShapeError
+from hamrepro.randomness import generator
+
+
+class Batch(NamedTuple):
+    """One training batch.
+
+    Attributes:
+        clips: float (B, T, 3, 64, 64) in [-1, 1]. action: u (B,). cyclic: (B,) bool, true where the window
+            of a cycle was cut open at a random frame. index: number of the clip in its set (B,).
+    """
+
+    clips: Tensor
+    action: Tensor
+    cyclic: Tensor
+    index: Tensor
+
+
+def normalise(clips: Tensor) -> Tensor:
+    """uint8 0..255 to float [-1, 1].
+
+    Raises:
+        ShapeError: not uint8.
+    """
+    if clips.dtype != torch.uint8:
+        raise ShapeError(f"pixels of type {clips.dtype}", "uint8, 0..255")
+    return clips.float().mul_(2 / 255).sub_(1)
+
+
+def order(count: int, batch: int, seed: int, step: int) -> Tensor:
+    """Numbers of the clips of one step (B,): consecutive slices of one shuffle after another.
+
+    Every clip is seen once before any is seen twice, and a slice may run over the end of a shuffle.
+
+    Raises:
+        DataError: an empty set.
+    """
+    if count < 1:
+        raise DataError("a set of no clips", "at least one clip")
+    first, last = step * batch, (step + 1) * batch - 1
+    epochs = range(first // count, last // count + 1)
+    shuffles = torch.cat([torch.randperm(count, generator=generator(seed, "order", epoch)) for epoch in epochs])
+    return shuffles[first - epochs[0] * count :][:batch]
+
+
+def draw_batch(clip_set: ClipSet, config: TrainConfig, seed: int, step: int, device: torch.device) -> Batch:
+    """The batch of one step. Paper: Section 4 (random subsequences), Deviation D13 (cyclic windows)."""
+    index = order(len(clip_set), config.batch, seed, step)
+    start = clip_set.starts(index, generator(seed, "window", step), config.windows)
+    clips = clip_set.clips(index, start, clip_set.frames)
+    cyclic = (start > 0) & clip_set.cyclic
+    action = clip_set.targets["action"][index]
+    return Batch(normalise(clips.to(device)), action.to(device), cyclic.to(device), index)

@@ -1,0 +1,174 @@
+"""Checkpoints that survive a kill: written aside, hashed, moved into place; the newest valid one is loaded."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from hamrepro.errors import CheckpointError
+
+FORMAT = 1
+KEEP = 2
+
+
+def digest(data: bytes) -> str:
+    """sha256 of bytes, in hexadecimal."""
+    return sha256(data).hexdigest()
+
+
+def tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers of a model, on the CPU, contiguous, detached."""
+    return {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for this process; the lock ends with the process, however it ends.
+
+    Raises:
+        CheckpointError: another process holds it.
+    """
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CheckpointError(f"{folder} is in use by another process", "one process a run", "wait for it to end") from error
+        yield
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that the old content or the new is there, never a part.
+
+    Raises:
+        CheckpointError: the disk is full, the folder read-only or gone; the old file is untouched.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(aside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"cannot write {path}: {error.strerror or error}", "a writable folder with room",
+            "free some space and run the same command again: it resumes",
+        ) from error
+
+
+def save_state(folder: Path, step: int, model: dict[str, Tensor], optimiser: dict[str, Tensor], meta: dict[str, Any]) -> Path:
+    """Save `state-<step>` in a run's folder: model.safetensors, optimiser.safetensors, meta.json.
+
+    The folder appears under its final name only when everything in it is on disk; older states beyond
+    the newest two are removed afterwards.
+
+    Raises:
+        CheckpointError: it cannot be written; earlier states are untouched.
+    """
+    final, aside = folder / f"state-{step:08d}", folder / f".state-{step:08d}.{os.getpid()}.tmp"
+    parts = {"model.safetensors": save(model), "optimiser.safetensors": save(optimiser)}
+    meta = {"format": FORMAT, "step": step, "sha256": {name: digest(data) for name, data in parts.items()}} | meta
+    parts["meta.json"] = json.dumps(meta, indent=1).encode()
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        for name, data in parts.items():
+            write_atomically(aside / name, data)
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(aside, final)
+        descriptor = os.open(folder, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    except (OSError, CheckpointError) as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"cannot save {final}: {error}", "a writable folder with room", "free some space and resume") from error
+    for old in sorted(folder.glob("state-*"))[:-KEEP]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def load_state(path: Path, config_sha256: str) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+    """Model, optimiser and meta of one saved state, verified.
+
+    Raises:
+        CheckpointError: missing, truncated, altered, of another format or of other settings.
+    """
+    try:
+        meta = json.loads((path / "meta.json").read_bytes())
+        if meta.get("format") != FORMAT:
+            raise CheckpointError(f"{path}: format {meta.get('format')}", f"format {FORMAT}", "train again")
+        if meta.get("config_sha256") != config_sha256:
+            raise CheckpointError(
+                f"{path} was made with other settings ({str(meta.get('config_sha256'))[:12]})",
+                f"settings {config_sha256[:12]}", "use another --runs folder, or delete this run",
+            )
+        tensors = []
+        for name in ("model.safetensors", "optimiser.safetensors"):
+            data = (path / name).read_bytes()
+            if digest(data) != meta["sha256"][name]:
+                raise CheckpointError(f"{path / name} does not match its hash", meta["sha256"][name][:12], "delete this state")
+            tensors.append(load(data))
+        return tensors[0], tensors[1], meta
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}", "a saved state", "delete this state and resume") from error
+
+
+def load_latest(folder: Path, config_sha256: str) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]] | None:
+    """The newest state that verifies, or None where there is none; damaged ones are named and passed over.
+
+    Raises:
+        CheckpointError: states exist, none of them verifies.
+    """
+    states = sorted(folder.glob("state-*"), reverse=True)
+    faults = []
+    for path in states:
+        try:
+            return load_state(path, config_sha256)
+        except CheckpointError as error:
+            faults.append(error)
+            print(f"skipped: {error}")
+    if faults:
+        raise CheckpointError(
+            f"none of the {len(states)} states in {folder} can be used; newest: {faults[0].given}",
+            faults[0].expected, f"delete {folder} to start again",
+        )
+    return None
+
+
+def save_weights(path: Path, model: dict[str, Tensor], card: dict[str, Any]) -> None:
+    """Weights for shipping: float16 safetensors, and a JSON card beside it naming what they are."""
+    half = {name: value.half() if value.is_floating_point() else value for name, value in model.items()}
+    data = save({name: value.contiguous() for name, value in half.items()})
+    write_atomically(path, data)
+    write_atomically(path.with_suffix(".json"), json.dumps(card | {"sha256": digest(data)}, indent=1).encode() + b"\n")
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Shipped weights as float32, and their card, verified.
+
+    Raises:
+        CheckpointError: missing, or not what the card says.
+    """
+    try:
+        card = json.loads(path.with_suffix(".json").read_bytes())
+        data = path.read_bytes()
+        if digest(data) != card.get("sha256"):
+            raise CheckpointError(f"{path} does not match its card", str(card.get("sha256"))[:12], "git checkout -- data/weights")
+        return {name: value.float() if value.dtype == torch.float16 else value for name, value in load(data).items()}, card
+    except (OSError, ValueError, AttributeError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}", "weights and their card", "git checkout -- data/weights") from error

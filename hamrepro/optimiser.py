@@ -1,0 +1,98 @@
+"""The two optimisers of the presets behind one face: Adam, and Muon with Adam for what is not a matrix."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from hamrepro.config import TrainConfig
+from hamrepro.errors import CheckpointError, ConfigError
+
+
+def rate(config: TrainConfig, step: int) -> float:
+    """Factor on every learning rate at a step, 0..steps-1. Deviation D6.
+
+    `constant` is 1; `one-cycle` rises linearly over the first tenth and falls to zero along a cosine.
+    """
+    if config.schedule == "constant":
+        return 1.0
+    if config.schedule != "one-cycle":
+        raise ConfigError(f"schedule {config.schedule!r}", "'constant' or 'one-cycle'")
+    warm = max(1, config.steps // 10)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
+
+
+class Optimiser:
+    """Updates a model's parameters; its state is a flat dictionary of tensors.
+
+    With `muon`, the matrices of `model.matrices()` (convolutions flattened to 2-D views) go to
+    `torch.optim.Muon`, all else to Adam; norms, biases and other vectors may have a rate of their own.
+    """
+
+    def __init__(self, model: nn.Module, config: TrainConfig) -> None:
+        if config.optimiser not in ("adam", "muon"):
+            raise ConfigError(f"optimiser {config.optimiser!r}", "'adam' or 'muon'")
+        self.config = config
+        named = dict(model.named_parameters())
+        matrices = model.matrices() if config.optimiser == "muon" else []
+        self.matrices = {name: named[name] for name in matrices}
+        self.views = {name: p.detach().view(p.shape[0], -1) for name, p in self.matrices.items()}
+        others = {name: p for name, p in named.items() if name not in self.matrices}
+        scale_rate = config.scale_learning_rate or config.learning_rate
+        groups = [
+            {"params": [p for p in others.values() if p.ndim != 1], "lr": config.learning_rate},
+            {"params": [p for p in others.values() if p.ndim == 1], "lr": scale_rate},
+        ]
+        self.names = [*(n for n, p in others.items() if p.ndim != 1), *(n for n, p in others.items() if p.ndim == 1)]
+        fused = next(model.parameters()).is_cuda
+        self.parts: list[torch.optim.Optimizer] = [torch.optim.Adam(groups, betas=config.betas, fused=fused)]
+        if self.views:
+            self.parts.append(
+                torch.optim.Muon(self.views.values(), lr=config.muon_learning_rate, momentum=0.9, weight_decay=0.0)
+            )
+        self.base = [[group["lr"] for group in part.param_groups] for part in self.parts]
+
+    def update(self, loss: Tensor, step: int) -> None:
+        """Backward pass and one update at the rate of this step."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+        for parameter in self.matrices.values():
+            parameter.grad = None
+        loss.backward()
+        for name, view in self.views.items():
+            view.grad = self.matrices[name].grad.view_as(view)
+        factor = rate(self.config, step)
+        for part, base in zip(self.parts, self.base, strict=True):
+            for group, learning_rate in zip(part.param_groups, base, strict=True):
+                group["lr"] = learning_rate * factor
+            part.step()
+
+    def _slots(self) -> list[tuple[str, torch.optim.Optimizer, Tensor]]:
+        adam = [p for group in self.parts[0].param_groups for p in group["params"]]
+        slots = [(name, self.parts[0], p) for name, p in zip(self.names, adam, strict=True)]
+        return slots + [(name, self.parts[1], view) for name, view in self.views.items()]
+
+    def state(self) -> dict[str, Tensor]:
+        """All moments and counters, keyed `<parameter>/<slot>`."""
+        return {
+            f"{name}/{key}": torch.as_tensor(value).detach().clone().contiguous()
+            for name, part, p in self._slots() for key, value in part.state[p].items()
+        }
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take back what `state` gave.
+
+        Raises:
+            CheckpointError: a moment of an unknown parameter.
+        """
+        slots = {name: (part, p) for name, part, p in self._slots()}
+        for key, value in state.items():
+            name, _, slot = key.rpartition("/")
+            if name not in slots:
+                raise CheckpointError(f"optimiser state of an unknown parameter {name!r}", "a state of this model")
+            part, p = slots[name]
+            part.state[p][slot] = value.clone() if slot == "step" else value.clone().to(p.device)

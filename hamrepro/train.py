@@ -1,0 +1,165 @@
+"""Training: one loop for every model, resumable bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from hamrepro import checkpoint
+from hamrepro.batches import draw_batch
+from hamrepro.config import RunConfig
+from hamrepro.datasets import ClipSet
+from hamrepro.errors import CheckpointError, NonFiniteError
+from hamrepro.models import build
+from hamrepro.optimiser import Optimiser, rate
+from hamrepro.precision import choose_precision
+from hamrepro.randomness import generator
+
+LOG_EVERY = 25
+
+
+def run_folder(runs: Path, config: RunConfig, seed: int) -> Path:
+    """Where a run lives: runs/<preset>/<dataset>/<model>/seed<k>."""
+    return runs / config.preset / config.dataset / config.model / f"seed{seed}"
+
+
+def environment(precision: str, device: torch.device) -> dict[str, Any]:
+    """What a run ran on: hardware, versions, precision, threads."""
+    cores = f"{os.cpu_count()} x {platform.machine()}"
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {cores}"
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    return {"hardware": hardware, "versions": versions, "precision": precision, "threads": torch.get_num_threads()}
+
+
+class _Stop:
+    """Turns SIGTERM and SIGINT into a request to stop after the step in hand."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __enter__(self) -> _Stop:
+        self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.signal = number
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+
+def _prepare(folder: Path, config: RunConfig, device: torch.device) -> dict[str, Any]:
+    """The run's environment, decided once: a resumed run keeps the precision it began with."""
+    path = folder / "environment.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    made = environment(choose_precision(config.training.precision, device), device)
+    checkpoint.write_atomically(folder / "config.json", json.dumps(config.as_dict(), indent=1).encode())
+    checkpoint.write_atomically(path, json.dumps(made, indent=1).encode())
+    return made
+
+
+def _guard(terms: Tensor, names: list[str], steps: list[int], folder: Path) -> None:
+    finite = torch.isfinite(terms).all(1)
+    if not finite.all():
+        bad = int((~finite).nonzero()[0])
+        states = sorted(folder.glob("state-*"))
+        raise NonFiniteError(
+            f"step {steps[bad]}: {dict(zip(names, terms[bad].tolist(), strict=True))}", "finite terms",
+            f"last good checkpoint: {states[-1] if states else 'none'}; lower the learning rate, or use precision float32",
+        )
+
+
+def train(
+    config: RunConfig, seed: int, clip_set: ClipSet, folder: Path, *, device: str = "cpu",
+    stop_after: float | None = None, on_step: Callable[[int, nn.Module], None] | None = None,
+) -> tuple[nn.Module, bool]:
+    """Train a model, or go on with it: weights, optimiser and draws are a function of (settings, seed, step).
+
+    Leaves `config.json`, `environment.json`, `stats.jsonl` and `state-*` in the folder. SIGTERM and SIGINT
+    finish the step, save and return.
+
+    Args:
+        stop_after: seconds after which to save and return. on_step: called after every step.
+
+    Returns:
+        The model, in training mode, and whether all steps are done.
+
+    Raises:
+        NonFiniteError: a term of the loss was NaN or infinite. CheckpointError: no saved state can be used,
+        or another process trains in this folder.
+    """
+    place, training = torch.device(device), config.training
+    folder.mkdir(parents=True, exist_ok=True)
+    with checkpoint.lock(folder):
+        made = _prepare(folder, config, place)
+        model = build(config, seed).to(place).train()
+        optimiser = Optimiser(model, training)
+        saved = checkpoint.load_latest(folder, config.sha256)
+        done, seconds = 0, 0.0
+        if saved is not None:
+            model.load_state_dict(saved[0])
+            optimiser.load(saved[1])
+            done, seconds = saved[2]["step"], saved[2]["train_seconds"]
+            if saved[2]["data_sha256"] != clip_set.sha256:
+                raise CheckpointError(f"{folder} was trained on other data", clip_set.sha256[:12], "use another folder")
+        low = made["precision"] == "bfloat16"
+        window: list[Tensor] = []
+        began = time.monotonic()
+        bar = tqdm(
+            total=training.steps, initial=done, desc=f"{config.model} seed {seed}", unit="step", file=sys.stderr,
+            mininterval=2, disable=None if sys.stderr.isatty() else True,
+        )
+
+        def save() -> None:
+            checkpoint.save_state(folder, done, checkpoint.tensors(model), optimiser.state(), {
+                "config_sha256": config.sha256, "data_sha256": clip_set.sha256, "seed": seed,
+                "train_seconds": seconds + time.monotonic() - began, "environment": made,
+            })
+
+        with _Stop() as stop, bar:
+            while done < training.steps:
+                batch = draw_batch(clip_set, training, seed, done, place)
+                with torch.autocast(place.type, torch.bfloat16, enabled=low):
+                    terms = model.loss(
+                        batch.clips, batch.action, lambda stream: generator(seed, stream, done), cyclic=batch.cyclic,
+                        decoded_frames=training.decoded_frames, kl_frames=training.kl_frames,
+                    )
+                optimiser.update(terms["loss"], done)
+                window.append(torch.stack([term.detach().float() for term in terms.values()]))
+                done += 1
+                bar.update()
+                late = stop_after is not None and time.monotonic() - began > stop_after
+                ending = done == training.steps or stop.signal is not None or late
+                if done % LOG_EVERY == 0 or ending:
+                    log = torch.stack(window).cpu()
+                    window.clear()
+                    _guard(log, list(terms), list(range(done - len(log), done)), folder)
+                    _write_stats(folder, done, dict(zip(terms, log.mean(0).tolist(), strict=True)), model,
+                                 rate(training, done - 1), seconds + time.monotonic() - began)
+                    bar.set_postfix(loss=f"{log[:, 0].mean():.0f} nats", refresh=False)
+                if on_step is not None:
+                    on_step(done, model)
+                if done % training.checkpoint_every == 0 or ending:
+                    save()
+                if ending:
+                    break
+    return model, done >= training.steps
+
+
+def _write_stats(folder: Path, step: int, terms: dict[str, float], model: nn.Module, factor: float, seconds: float) -> None:
+    row = {"step": step, "seconds": round(seconds, 2), "rate": factor, **terms, **model.diagnostics()}
+    with open(folder / "stats.jsonl", "a") as file:
+        file.write(json.dumps(row) + "\n")
