@@ -127,11 +127,17 @@ class Halo(nn.Module):
         frames = self.decoder(torch.cat([z, positions], -1).flatten(0, 1))
         return frames.float().unflatten(0, positions.shape[:2])
 
-    def generate(self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip") -> Tensor:
-        """Clips of any length from the starting frame, posterior means. Paper: Section 4.1, Table 1."""
+    def generate(
+        self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0
+    ) -> Tensor:
+        """Frames skip+1..frames from the starting frame, posterior means. Paper: Section 4.1, Table 1.
+
+        Returns:
+            (B, frames - skip, 3, 64, 64) in [-1, 1].
+        """
         posterior = self.encode(clips, action, conditioning=conditioning)
         positions = self.positions(posterior.mean_state(), action, posterior.reference, frames)
-        return self.decode(posterior.content.mean, positions)
+        return self.decode(posterior.content.mean, positions[:, skip:])
 
     def prior_state(self, count: int, noise: torch.Generator) -> PhaseSpace:
         """s_1 ~ N(0, I), q and p (count, d). Paper: Eq. (3)."""
