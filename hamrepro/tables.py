@@ -1,0 +1,139 @@
+"""Tables 1-5 and the scorecard: pure functions of results files and of the paper's printed numbers."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import pandas as pd
+
+from hamrepro import records
+from hamrepro.errors import RecordError
+
+PAPER = records.ROOT / "data" / "paper.json"
+LABELS = {
+    "halo-sp": "HALO, H", "halo-u": "HALO, skew-H", "copy-first": "first frame repeated", "mean-frame": "mean frame",
+    "ground-truth": "ground truth",
+}
+DATASETS = {
+    "sprites": "Sprites", "sprites-procedural": "procedural Sprites (stand-in)", "mug": "MUG",
+    "faces-procedural": "procedural faces (stand-in)",
+}
+HIGHER = {"ssim": True, "psnr": True, "mse": False, "accuracy": True, "h_y_given_x": False, "h_y": True, "is": True}
+
+
+@lru_cache(maxsize=1)
+def paper() -> dict[str, Any]:
+    """The paper's printed numbers, under our keys: {"<table>": [{dataset, model, metric, value, spread}, ...]}."""
+    return json.loads(PAPER.read_text())
+
+
+class Cell:
+    """One quantity over the seeds that have it.
+
+    Attributes:
+        values: per seed. mean; spread: standard deviation over seeds (0 for one); low, high: the seeds' 95 %
+        intervals, widest ends. n: clips. missing: why there is no number, else "".
+    """
+
+    def __init__(self, preset: str, dataset: str, model: str, key: str, part: str = "metrics", results: Path = records.RESULTS) -> None:
+        self.values: list[float] = []
+        self.low, self.high, self.n, self.missing = float("inf"), float("-inf"), 0, ""
+        self.seeds: list[int] = []
+        found = records.seeds(preset, dataset, model, results)
+        if not found:
+            why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
+            self.missing = f"not run: {why}"
+        for seed in found:
+            try:
+                entry = records.read(preset, dataset, model, seed, results).get(part, {}).get(key)
+            except RecordError as error:
+                self.missing = f"refused: {error.given}"
+                continue
+            if entry is None or entry["value"] is None:
+                self.missing = self.missing or "not applicable"
+                continue
+            self.values.append(entry["value"])
+            self.seeds.append(seed)
+            self.low, self.high = min(self.low, entry["ci95"][0]), max(self.high, entry["ci95"][1])
+            self.n = entry["n"]
+        if self.values and not self.missing.startswith("refused"):
+            self.missing = ""
+
+    @property
+    def mean(self) -> float | None:
+        return fmean(self.values) if self.values else None
+
+    @property
+    def spread(self) -> float:
+        return stdev(self.values) if len(self.values) > 1 else 0.0
+
+    def text(self, digits: int = 3) -> str:
+        """`.964 ± .002 (3)`: mean, standard deviation over seeds, number of seeds; or why there is none."""
+        if self.missing or self.mean is None:
+            return self.missing
+        spread = f" ± {self.spread:.{digits}f}" if len(self.values) > 1 else ""
+        return f"{self.mean:.{digits}f}{spread} ({len(self.values)})"
+
+    def interval(self, digits: int = 3) -> str:
+        """95 % interval over characters or subjects, widest over the seeds."""
+        return "" if self.mean is None else f"{self.low:.{digits}f} to {self.high:.{digits}f}"
+
+
+DIGITS = {"ssim": 3, "psnr": 2, "mse": 4}
+
+
+def _printed(table: str, dataset: str, model: str, metric: str) -> dict[str, Any] | None:
+    rows = paper()[table]
+    return next((r for r in rows if (r["dataset"], r["model"], r["metric"]) == (dataset, model, metric)), None)
+
+
+def table_1(preset: str = "laptop", dataset: str = "sprites", conditioning: str = "clip", span: str = "1-16") -> pd.DataFrame:
+    """Sequence generation. Paper: Table 1.
+
+    One row a model, trivial rows last; per metric the paper's value, ours (mean ± sd over seeds, number of
+    seeds) and the 95 % interval.
+    """
+    rows = []
+    for model in ("halo-sp", "halo-u", "copy-first", "mean-frame", "ground-truth"):
+        trivial = model in ("copy-first", "mean-frame", "ground-truth")
+        row = {"model": LABELS[model]}
+        for metric in ("ssim", "psnr", "mse"):
+            # A trivial row has no conditioning: it is scored once.
+            key = f"{metric}/{'clip' if trivial else conditioning}/{span}"
+            cell = Cell("any" if trivial else preset, dataset, model, key)
+            printed = _printed("table-1", "mug" if dataset == "faces-procedural" else dataset, model, metric)
+            row[f"{metric.upper()}, paper"] = "" if printed is None else f"{printed['value']:.{DIGITS[metric]}f}"
+            row[metric.upper()] = cell.text(DIGITS[metric])
+            row[f"{metric.upper()}, 95 %"] = cell.interval(DIGITS[metric])
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("model")
+
+
+def verdict(printed: float, ours: float | None, metric: str, tolerance: float) -> str:
+    """`reached` where ours is as good as the printed value or misses it by no more than the tolerance."""
+    if ours is None:
+        return "not run"
+    gap = (printed - ours) if HIGHER[metric] else (ours - printed)
+    return "reached" if gap <= 0 else "within tolerance" if gap <= tolerance else "missed"
+
+
+def scorecard(preset: str = "laptop") -> pd.DataFrame:
+    """One row for every number the paper prints: its value, ours, origin and verdict."""
+    rows = []
+    for table, entries in paper().items():
+        if not table.startswith("table"):
+            continue
+        for entry in entries:
+            cell = Cell(preset, entry["dataset"], entry["model"], entry["key"])
+            digits = entry.get("digits", 3)
+            rows.append({
+                "table": table.removeprefix("table-"), "data": DATASETS[entry["dataset"]], "model": LABELS.get(entry["model"], entry["model"]),
+                "quantity": entry["key"], "paper": f"{entry['value']:.{digits}f}", "ours": cell.text(digits),
+                "95 %": cell.interval(digits), "n": cell.n or "", "preset": preset if cell.values else "",
+                "verdict": verdict(entry["value"], cell.mean, entry["metric"], entry.get("spread") or 0.0),
+            })
+    return pd.DataFrame(rows)
