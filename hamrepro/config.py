@@ -21,7 +21,8 @@ class ModelConfig:
         hidden: sizes of the two inner linear layers; the decoder's first is hidden[0].
         features: h. content: |Z|. actions: K. half_dimension: d.
         family, start: see `hamrepro.dynamics.HamiltonianOperators`.
-        background: start of the last batch norm's bias, before the tanh; the frames are mostly black.
+        contrast, background: start of scale and bias of the batch norm before the tanh; the frames are mostly black.
+        log_std: start of every posterior's log sigma (Deviation D16).
     """
 
     encoder_widths: tuple[int, ...] = (256,) * 5
@@ -33,7 +34,9 @@ class ModelConfig:
     half_dimension: int = 6
     family: str = "sp"
     start: str = "oscillators"
+    contrast: float = 1.0
     background: float = 0.0
+    log_std: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class TrainConfig:
             `random`, any window of a longer take.
         decoded_frames: frames per clip in the likelihood estimate (None: all; Deviation D15).
         kl_frames: `reference` or `all` (Deviation D8).
+        single_frame_content: share of clips whose content is inferred from one frame (Deviation D17).
         precision: `auto` (two-second calibration), `float32` or `bfloat16`.
         checkpoint_every: steps between checkpoints.
     """
@@ -65,6 +69,7 @@ class TrainConfig:
     windows: str = "first"
     decoded_frames: int | None = None
     kl_frames: str = "reference"
+    single_frame_content: float = 0.0
     precision: str = "auto"
     checkpoint_every: int = 500
 
@@ -91,11 +96,11 @@ class RunConfig:
 
 _LAPTOP_TRAINING = TrainConfig(
     steps=3000, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle", windows="cyclic",
-    decoded_frames=4,
+    decoded_frames=4, single_frame_content=0.5,
 )
 _LAPTOP_NETWORK = ModelConfig(
-    encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
-    background=-1.5,
+    encoder_widths=(16, 32, 64, 128, 128), decoder_widths=(128, 128, 64, 32, 16), hidden=(256, 256), features=256,
+    contrast=2.0, background=-2.5, log_std=-3.0,
 )
 _SMOKE_NETWORK = replace(
     _LAPTOP_NETWORK, encoder_widths=(8,) * 5, decoder_widths=(8,) * 5, hidden=(64, 64), features=32, content=16
@@ -112,8 +117,8 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
 DATASETS: dict[str, dict[str, Any]] = {
     "sprites": {},
     "sprites-procedural": {},
-    "faces-procedural": {"actions": 6, "half_dimension": 12, "content": 512, "background": 0.0},
-    "mug": {"actions": 6, "half_dimension": 12, "content": 512, "background": 0.0},
+    "faces-procedural": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
+    "mug": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
 }
 
 MODELS: dict[str, dict[str, Any]] = {"halo-sp": {"family": "sp"}, "halo-u": {"family": "u"}}
@@ -125,6 +130,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "windows-first": {"windows": "first"},
     "adam": {"optimiser": "adam", "schedule": "one-cycle"},
     "all-frames": {"decoded_frames": None},
+    "content-from-clip": {"single_frame_content": 0.0},
 }
 
 

@@ -31,7 +31,7 @@ class Halo(nn.Module):
         self.position = PositionNetwork(config)
         self.momentum = MomentumNetwork(config)
         self.operators = HamiltonianOperators(config.actions, config.half_dimension, config.family, config.start)
-        self.decoder = Decoder(config)
+        self.decoder = Decoder(config, config.content + config.actions * config.half_dimension)
 
     def features(self, clips: Tensor) -> Tensor:
         """h_{1:T} (B, T, h) of clips (B, T, 3, 64, 64). Paper: Table 3."""
@@ -70,6 +70,7 @@ class Halo(nn.Module):
         cyclic: Tensor | None = None,
         decoded_frames: int | None = None,
         kl_frames: str = "reference",
+        single_frame_content: float = 0.0,
     ) -> dict[str, Tensor]:
         """Minus the ELBO and its terms, batch means in nats per clip. Paper: Eqs. (11)-(17).
 
@@ -78,21 +79,27 @@ class Halo(nn.Module):
             decoded_frames: draw the sum over t' on this many frames per clip, drawn without replacement, and
                 scale by T over their number: an unbiased estimate of Eq. (17) (Deviation D15).
             kl_frames: `reference`, the paper's Eq. (17); `all`, the release's sum over every frame (Deviation D8).
+            single_frame_content: share of the clips whose content is inferred from the reference frame alone,
+                repeated T times: content must not depend on which frame it is read from (Deviation D17).
         """
         batch, frames = clips.shape[:2]
         reference = torch.randint(frames, (batch,), generator=noise("reference")).to(action.device)
         features = self.features(clips)
         posterior = self.infer(features, action, reference, cyclic)
         draw = noise("posterior")
+        rows = torch.arange(batch, device=action.device)
+        if single_frame_content:
+            single = (torch.rand(batch, generator=noise("content")) < single_frame_content).to(action.device)
+            repeated = features[rows, reference][:, None].expand_as(features)
+            posterior = posterior._replace(content=self.content(torch.where(single[:, None, None], repeated, features)))
         z, q, p = (
             part.sample(torch.randn(part.mean.shape, generator=draw).to(action.device)) for part in posterior[:3]
         )
         positions, targets = self.positions(PhaseSpace(q, p), action, reference, frames), clips
         chosen = decoded_frames or frames
         if chosen < frames:
-            rows = torch.arange(batch, device=action.device)[:, None]
             columns = torch.rand(batch, frames, generator=draw).argsort(1)[:, :chosen].to(action.device)
-            positions, targets = positions[rows, columns], targets[rows, columns]
+            positions, targets = positions[rows[:, None], columns], targets[rows[:, None], columns]
         log_likelihood = emission_log_prob(targets, self.decode(z, positions)) * (frames / chosen)
         elbo = Elbo.of(posterior, log_likelihood)
         if kl_frames == "all":
@@ -157,10 +164,25 @@ class Halo(nn.Module):
         positions = self.positions(moving.mean_state(), motion_action, moving.reference, motion.shape[1])
         return self.decode(still.content.mean, positions)
 
+    def with_prior_motion(
+        self, content: Tensor, content_action: Tensor, action: Tensor, frames: int, noise: torch.Generator
+    ) -> Tensor:
+        """Protocol A: content of real clips, motion of any action from the prior. Paper: Section 4.1, Table 2."""
+        z = self.encode(content, content_action).content.mean
+        state = self.prior_state(len(action), noise)
+        return self.decode(z, self.positions(state, action, torch.zeros_like(action), frames))
+
+    def with_prior_content(self, motion: Tensor, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
+        """Protocol B: motion of real clips, content from the prior."""
+        posterior = self.encode(motion, action)
+        z = torch.randn(posterior.content.mean.shape, generator=noise).to(motion.device)
+        return self.decode(z, self.positions(posterior.mean_state(), action, posterior.reference, frames))
+
     def matrices(self) -> list[str]:
-        """Names of the weights a matrix optimiser may take: encoder and decoder but their outermost layers."""
-        weights = [n for part in ("encoder", "decoder") for n, p in getattr(self, part).named_parameters(part) if p.ndim > 1]
-        return weights[1:-1]
+        """Names of the weights a matrix optimiser may take: all but H and the layers that touch pixels."""
+        pixels = (self.encoder[0].weight, self.decoder[-3].weight)
+        named = self.named_parameters()
+        return [n for n, p in named if p.ndim > 1 and not n.startswith("operators") and all(p is not q for q in pixels)]
 
     def diagnostics(self) -> dict[str, float]:
         """What to log beside the loss: the growth rate max Re(lambda) of every operator, per frame."""

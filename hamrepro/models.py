@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hamrepro.config import RunConfig
 from hamrepro.halo import Halo
 from hamrepro.randomness import generator
+
+
+class Model(Protocol):
+    """The verbs of every model. Clips are float (B, T, 3, 64, 64) in [-1, 1], actions u (B,) are indices.
+
+    `loss` gives batch means in nats per clip, the first entry `loss` being what is minimised; `noise` maps the
+    name of a random stream to its generator. What a model cannot do it does not define.
+    """
+
+    def loss(self, clips: Tensor, action: Tensor, noise: Callable[[str], torch.Generator], *,
+             cyclic: Tensor | None = None, decoded_frames: int | None = None, kl_frames: str = "reference",
+             single_frame_content: float = 0.0) -> dict[str, Tensor]: ...
+
+    def generate(self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0) -> Tensor: ...
+
+    def sample(self, action: Tensor, frames: int, noise: torch.Generator) -> Tensor: ...
+
+    def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor: ...
+
+    def with_prior_motion(self, content: Tensor, content_action: Tensor, action: Tensor, frames: int,
+                          noise: torch.Generator) -> Tensor: ...
+
+    def with_prior_content(self, motion: Tensor, action: Tensor, frames: int, noise: torch.Generator) -> Tensor: ...
+
+    def matrices(self) -> list[str]: ...
+
+    def diagnostics(self) -> dict[str, float]: ...
 
 
 def build(config: RunConfig, seed: int) -> nn.Module:

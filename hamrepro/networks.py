@@ -43,14 +43,14 @@ class Decoder(nn.Sequential):
 
     Deviation D3: the printed layers give 49x49 frames of 256 channels; here the transposed convolutions
     have `output_padding=1`, start at 4x4 (preset `official`: 8x8, three of them) and end in 3 channels.
-    Forward: (N, |Z| + K d) -> (N, 3, 64, 64) in [-1, 1].
+    Forward: (N, inputs) -> (N, 3, 64, 64) in [-1, 1]; HALO's inputs are |Z| + K d.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, inputs: int) -> None:
         first, *widths = config.decoder_widths
         side = 64 >> len(widths)
         layers: list[nn.Module] = [
-            *_dense(config.content + config.actions * config.half_dimension, config.hidden[0]),
+            *_dense(inputs, config.hidden[0]),
             *_dense(config.hidden[0], first * side * side),
             nn.Unflatten(1, (first, side, side)),
         ]
@@ -58,17 +58,26 @@ class Decoder(nn.Sequential):
         for width in widths:
             layers += _block(nn.ConvTranspose2d(channels, width, 5, 2, 2, output_padding=1), nn.BatchNorm2d(width))
             channels = width
-        layers += [nn.ConvTranspose2d(channels, 3, 5, 1, 2), nn.BatchNorm2d(3), nn.Tanh()]
+        last = nn.BatchNorm2d(3)
+        nn.init.constant_(last.weight, config.contrast)
+        nn.init.constant_(last.bias, config.background)
+        layers += [nn.ConvTranspose2d(channels, 3, 5, 1, 2), last, nn.Tanh()]
         super().__init__(*layers)
 
 
 class GaussianHead(nn.Module):
-    """Two linear layers: mean and log sigma, the latter kept in [-8, 4]. Paper: Table 5, Eqs. (15), (16)."""
+    """Two linear layers: mean and log sigma, the latter kept in [-8, 4]. Paper: Table 5, Eqs. (15), (16).
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    Args:
+        log_std: where log sigma starts; 0 is the prior's width, less lets the decoder hear the code sooner.
+    """
+
+    def __init__(self, inputs: int, outputs: int, log_std: float = 0.0) -> None:
         super().__init__()
         self.mean = nn.Linear(inputs, outputs)
         self.log_std = nn.Linear(inputs, outputs)
+        with torch.no_grad():
+            self.log_std.bias += log_std
 
     def forward(self, features: Tensor) -> Gaussian:
         """features (..., n) -> Gaussian (..., m), float32."""
@@ -81,7 +90,7 @@ class ContentNetwork(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.lstm = nn.LSTM(config.features, config.content, batch_first=True)
-        self.head = GaussianHead(config.content, config.content)
+        self.head = GaussianHead(config.content, config.content, config.log_std)
 
     def forward(self, features: Tensor) -> Gaussian:
         """features (B, T, h) -> Gaussian (B, |Z|)."""
@@ -111,7 +120,7 @@ class PositionNetwork(nn.Module):
         self.actions = config.actions
         size = config.actions * config.half_dimension
         self.trunk = _MotionTrunk(config)
-        self.head = GaussianHead(size, size)
+        self.head = GaussianHead(size, size, config.log_std)
 
     def forward(self, features: Tensor, action: Tensor) -> Gaussian:
         """features of the reference frame (B, h), u (B,) -> Gaussian (B, d) of the active action."""
@@ -134,7 +143,7 @@ class MomentumNetwork(nn.Module):
         size = config.actions * config.half_dimension
         self.trunk = _MotionTrunk(config)
         self.tcn = nn.Conv1d(size, size, self.window)
-        self.head = GaussianHead(size, size)
+        self.head = GaussianHead(size, size, config.log_std)
 
     def forward(self, features: Tensor, action: Tensor) -> Gaussian:
         """features of the window's frames (B, w, h), the reference last; u (B,) -> Gaussian (B, d)."""

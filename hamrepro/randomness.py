@@ -18,6 +18,7 @@ STREAMS = (
     "pairing",     # which clip lends its content in a swap
     "augment",     # judges' augmentation
     "faces",       # the procedural renderer of faces
+    "content",     # which clips show their content by a single frame
 )
 
 

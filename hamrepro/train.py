@@ -136,6 +136,7 @@ def train(
                     terms = model.loss(
                         batch.clips, batch.action, lambda stream: generator(seed, stream, done), cyclic=batch.cyclic,
                         decoded_frames=training.decoded_frames, kl_frames=training.kl_frames,
+                        single_frame_content=training.single_frame_content,
                     )
                 optimiser.update(terms["loss"], done)
                 window.append(torch.stack([term.detach().float() for term in terms.values()]))
