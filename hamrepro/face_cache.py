@@ -1,0 +1,246 @@
+"""The compact cache of cropped faces: built once, atomic, resumable, the same bytes every time."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from tqdm import tqdm
+
+from hamrepro.errors import DataError
+from hamrepro.face_crops import SIDE, Variant, crop, decode, face_box
+
+SCHEMA = 1
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A take before cropping, from a folder or drawn.
+
+    Attributes:
+        key: sorts and identifies the take. subject, expression: its labels.
+        length: number of raw frames.
+        read: given frame numbers, the bytes of their JPEG files.
+    """
+
+    key: str
+    subject: str
+    expression: str
+    length: int
+    read: Callable[[Sequence[int]], Iterable[bytes]]
+
+
+def cache_folder() -> Path:
+    """Where caches are kept: `HAMREPRO_CACHE`, else the user's cache folder."""
+    chosen = os.environ.get("HAMREPRO_CACHE", "").strip()
+    if chosen:
+        return Path(chosen).expanduser()
+    try:
+        from pooch import os_cache
+    except ImportError:
+        return Path.home() / ".cache" / "hamrepro"
+    return Path(os_cache("hamrepro"))
+
+
+def code_sha256(*modules: str) -> str:
+    """Hash of the modules' code without comments and layout: what was drawn by other code is drawn again."""
+    digest = hashlib.sha256()
+    for module in modules:
+        package, _, name = module.rpartition(".")
+        text = resources.files(package).joinpath(f"{name}.py").read_text(encoding="utf-8")
+        digest.update(ast.dump(ast.parse(text)).encode())
+    return digest.hexdigest()
+
+
+def crop_take(source: Source, variant: Variant) -> tuple[np.ndarray, Manifest]:
+    """Faces of one take, uint8 (F, 64, 64, 3), and its line of the manifest. F = 0 with a `reason` when left out."""
+    line: Manifest = {
+        "key": source.key,
+        "subject": source.subject,
+        "expression": source.expression,
+        "raw_frames": source.length,
+        "frames": 0,
+    }
+    none = np.zeros((0, SIDE, SIDE, 3), np.uint8)
+    kept = variant.kept(source.length)
+    if not kept:
+        return none, line | {
+            "reason": f"too short: {source.length} frames, variant {variant.name} needs "
+            f"{max(variant.shortest, 1)} and 16 after every {variant.step}-th is kept"
+        }
+    digest, pictures = hashlib.sha256(), []
+    try:
+        for number, data in zip(kept, source.read(kept), strict=True):
+            digest.update(data)
+            pictures.append(decode(data, f"frame {number}"))
+    except DataError as error:
+        return none, line | {"reason": error.given}
+    except OSError as error:
+        return none, line | {"reason": f"cannot be read: {error.strerror}"}
+    if len({picture.shape for picture in pictures}) > 1:
+        return none, line | {"reason": "frames of different sizes"}
+    box = face_box([pictures[round(p * (len(pictures) - 1))] for p in variant.probes], variant.margin)
+    if box is None:
+        return none, line | {"reason": "no face found"}
+    faces = np.stack([crop(picture, box) for picture in pictures])
+    return faces, line | {
+        "frames": len(faces),
+        "box": [box.left, box.top, box.side],
+        "source_sha256": digest.hexdigest(),
+        "sha256": hashlib.sha256(faces.tobytes()).hexdigest(),
+    }
+
+
+def build(
+    folder: Path,
+    identity: Manifest,
+    sources: Sequence[Source],
+    variant: Variant,
+    workers: int = 1,
+    progress: bool = True,
+) -> Manifest:
+    """Crop every take into `folder`, or find it done. Killed at any moment, the next call goes on and ends
+    with the same bytes: each take is a file of its own until all are packed, and the manifest comes last.
+
+    Args:
+        identity: what the cache is made of; part of the manifest.
+        workers: processes.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DataError: the folder cannot be written, or no take is left.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            done = read_manifest(folder)
+            return done if done is not None else _fill(folder, identity, sources, variant, workers, progress)
+    except OSError as error:
+        raise DataError(
+            f"cannot write to {folder}: {error.strerror or error}",
+            "a cache folder with free space",
+            "set HAMREPRO_CACHE to a folder you may write to",
+        ) from error
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a finished cache, None where it is unfinished.
+
+    Raises:
+        DataError: finished once, but damaged since.
+    """
+    path, frames = folder / "manifest.json", folder / "frames.npy"
+    if not path.exists():
+        return None
+    again = f"remove {folder} and run the command again"
+    try:
+        manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
+        total = sum(take["frames"] for take in manifest["takes"])
+        shape = np.load(frames, mmap_mode="r").shape
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"damaged cache {folder} ({error})", "frames.npy and manifest.json", again) from error
+    if shape != (total, SIDE, SIDE, 3):
+        raise DataError(f"{frames} of shape {shape}", f"({total}, {SIDE}, {SIDE}, 3)", again)
+    return manifest
+
+
+def open_frames(folder: Path) -> np.ndarray:
+    """Frames of a finished cache, uint8 (F, 64, 64, 3), mapped from disk."""
+    return np.load(folder / "frames.npy", mmap_mode="r")
+
+
+def _part(folder: Path, source: Source) -> Path:
+    return folder / "parts" / f"{hashlib.sha256(source.key.encode()).hexdigest()[:24]}.npz"
+
+
+def _crop_into(source: Source, *, folder: Path, variant: Variant) -> None:
+    part = _part(folder, source)
+    if part.exists():
+        return
+    faces, line = crop_take(source, variant)
+    unfinished = part.with_suffix(f".{os.getpid()}.tmp")
+    with open(unfinished, "wb") as file:
+        np.savez(file, faces=faces, line=np.array(json.dumps(line)))
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(part)
+
+
+def _fill(
+    folder: Path, identity: Manifest, sources: Sequence[Source], variant: Variant, workers: int, progress: bool
+) -> Manifest:
+    (folder / "parts").mkdir(exist_ok=True)
+    work = partial(_crop_into, folder=folder, variant=variant)
+    bar = partial(
+        tqdm,
+        total=len(sources),
+        desc=f"faces to {folder.name}",
+        unit="take",
+        file=sys.stderr,
+        disable=None if progress else True,
+    )
+    if workers > 1:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(bar(pool.map(work, sources, chunksize=18)))
+    else:
+        for source in bar(sources):
+            work(source)
+    return _pack(folder, identity, sources)
+
+
+def _pack(folder: Path, identity: Manifest, sources: Sequence[Source]) -> Manifest:
+    """Join the takes' files into frames.npy, then write the manifest, then drop the parts."""
+    lines: list[Manifest] = []
+    for source in sources:
+        with np.load(_part(folder, source)) as part:
+            lines.append(json.loads(str(part["line"])))
+    total = sum(line["frames"] for line in lines)
+    if not total:
+        reasons = sorted({line["reason"] for line in lines})[:3]
+        raise DataError(
+            f"no take is left of {len(lines)} ({'; '.join(reasons)})",
+            "takes with frontal faces",
+            "look at the frames, or choose another variant",
+        )
+    unfinished, digest, at = folder / "frames.tmp.npy", hashlib.sha256(), 0
+    packed = np.lib.format.open_memmap(unfinished, "w+", np.uint8, (total, SIDE, SIDE, 3))
+    for source, line in zip(sources, lines, strict=True):
+        with np.load(_part(folder, source)) as part:
+            faces = part["faces"]
+        packed[at : at + len(faces)] = faces
+        digest.update(faces.tobytes())
+        line["offset"], at = at, at + len(faces)
+    packed.flush()
+    del packed
+    unfinished.replace(folder / "frames.npy")
+    manifest: Manifest = {
+        "schema": SCHEMA,
+        **identity,
+        "sha256": digest.hexdigest(),
+        "takes": [line for line in lines if line["frames"]],
+        "skipped": [{"key": line["key"], "reason": line["reason"]} for line in lines if not line["frames"]],
+    }
+    draft = folder / "manifest.tmp"
+    draft.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+    draft.replace(folder / "manifest.json")
+    shutil.rmtree(folder / "parts", ignore_errors=True)
+    return manifest

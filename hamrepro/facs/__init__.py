@@ -1,0 +1,1 @@
+"""Procedural faces: drawn people whose expressions are driven by facial action units."""

@@ -1,0 +1,206 @@
+"""The MUG folder on a licensee's disk: where its takes lie, what is left out and why. Nothing is written there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hamrepro.errors import DataError
+from hamrepro.facs.expressions import EXPRESSIONS
+
+VARIABLE = "HAMREPRO_MUG"
+SUBJECTS = 52  # Paper: Section 4
+SHORTEST = 2  # frames: fewer is no sequence
+_SUBJECT = re.compile(r"\d{1,4}")
+_SESSION = re.compile(r"session[ _-]?\d*", re.IGNORECASE)
+_TAKE = re.compile(r"take[ _-]?\d*", re.IGNORECASE)
+_NUMBER = re.compile(r"(\d+)\D*$")
+_LAYOUT = "subjects3/<NNN>/[session<k>/]<expression>/take<NNN>/*.jpg"
+_LICENCE = f"set {VARIABLE} to the folder received with the MUG licence (mug.ee.auth.gr), the one that holds subjects3"
+
+
+@dataclass(frozen=True)
+class Take:
+    """One take: a person, an expression, and its JPEG files in order of their numbers."""
+
+    subject: str
+    session: str
+    expression: str
+    name: str
+    frames: tuple[Path, ...]
+
+    @property
+    def key(self) -> str:
+        """Name that sorts and identifies the take, e.g. `002/happiness/session0/take001`."""
+        return "/".join(part for part in (self.subject, self.expression, self.session, self.name) if part)
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Something left out. `expected` is True for what the protocol leaves out, False for a fault."""
+
+    path: str
+    reason: str
+    expected: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found."""
+
+    root: Path
+    takes: tuple[Take, ...]
+    skipped: tuple[Skip, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Sorted ids of the people with at least one take."""
+        return tuple(sorted({take.subject for take in self.takes}))
+
+    @property
+    def frames(self) -> int:
+        """Number of JPEG files in the takes kept."""
+        return sum(len(take.frames) for take in self.takes)
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing was left out but what the protocol leaves out."""
+        return all(skip.expected for skip in self.skipped)
+
+    def lines(self) -> Iterator[str]:
+        """The report as text, every take left out on a line of its own."""
+        yield f"{self.root}: {len(self.subjects)} subjects, {len(self.takes)} takes, {self.frames} frames"
+        counts = Counter(take.expression for take in self.takes)
+        yield "  " + ", ".join(f"{name} {counts[name]}" for name in EXPRESSIONS)
+        if len(self.subjects) != SUBJECTS:
+            yield f"  note: {len(self.subjects)} subjects, the paper has {SUBJECTS}"
+        yield from (f"  note: {note}" for note in self.notes)
+        for skip in self.skipped:
+            yield f"  {'left out' if skip.expected else 'SKIPPED'}: {skip.path}: {skip.reason}"
+
+
+@dataclass
+class _Walk:
+    root: Path
+    takes: list[Take] = field(default_factory=list)
+    skipped: list[Skip] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def skip(self, path: Path, reason: str, expected: bool = False) -> None:
+        self.skipped.append(Skip(path.relative_to(self.root).as_posix(), reason, expected))
+
+    def listing(self, folder: Path) -> tuple[list[Path], list[Path]]:
+        """Sorted subfolders and files; what cannot be listed, and links that lead back up, are noted."""
+        folders, files = [], []
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            self.skip(folder, f"cannot be listed: {error.strerror}")
+            return [], []
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "Thumbs.db":
+                continue
+            path = folder / entry.name
+            if entry.is_symlink():
+                try:
+                    target = path.resolve(strict=True)
+                except (OSError, RuntimeError) as error:
+                    self.skip(path, f"broken link or link loop: {error}")
+                    continue
+                if target.is_dir() and folder.resolve().is_relative_to(target):
+                    self.skip(path, "link to a folder above it (loop)")
+                    continue
+            (folders if entry.is_dir() else files).append(path)
+        return folders, files
+
+    def subject(self, folder: Path) -> None:
+        for sub in self.listing(folder)[0]:
+            if _SESSION.fullmatch(sub.name):
+                for inner in self.listing(sub)[0]:
+                    self.expression(folder.name, sub.name, inner)
+            else:
+                self.expression(folder.name, "", sub)
+
+    def expression(self, subject: str, session: str, folder: Path) -> None:
+        label = folder.name.strip().lower()
+        if label == "neutral" or "end" in label:
+            return self.skip(folder, "no expression (neutral takes and folders named *end*)", expected=True)
+        if label not in EXPRESSIONS:
+            return self.skip(folder, f"unknown folder, expected one of {', '.join(EXPRESSIONS)}")
+        folders, files = self.listing(folder)
+        if files:
+            # Some people have a single take whose frames lie in the expression's folder itself.
+            self.take(subject, session, label, "", folder, files)
+        for sub in folders:
+            if "end" in sub.name.lower():
+                self.skip(sub, "folder named *end*", expected=True)
+            elif _TAKE.fullmatch(sub.name):
+                self.take(subject, session, label, sub.name, sub, self.listing(sub)[1])
+            else:
+                self.skip(sub, "unknown folder, expected take<NNN>")
+        if not files and not folders:
+            self.skip(folder, "empty folder")
+
+    def take(self, subject: str, session: str, label: str, name: str, folder: Path, files: list[Path]) -> None:
+        frames = [f for f in files if f.suffix.lower() in (".jpg", ".jpeg")]
+        if len(frames) < len(files):
+            self.notes.append(
+                f"{folder.relative_to(self.root).as_posix()}: {len(files) - len(frames)} files that are no JPEG ignored"
+            )
+        numbers = [int(m.group(1)) if (m := _NUMBER.search(f.stem)) else -1 for f in frames]
+        if len(frames) < SHORTEST:
+            return self.skip(folder, f"{len(frames)} JPEG frames, a take needs {SHORTEST} or more")
+        if min(numbers) < 0:
+            return self.skip(folder, f"{frames[numbers.index(-1)].name} has no frame number")
+        if len(set(numbers)) < len(numbers):
+            return self.skip(folder, "two files with the same frame number")
+        ordered = sorted(zip(numbers, frames, strict=True))
+        gaps = ordered[-1][0] - ordered[0][0] + 1 - len(ordered)
+        if gaps:
+            self.notes.append(f"{folder.relative_to(self.root).as_posix()}: {gaps} frame numbers missing")
+        self.takes.append(Take(subject, session, label, name, tuple(f for _, f in ordered)))
+
+
+def licensed_folder() -> Path:
+    """The folder named by `HAMREPRO_MUG`.
+
+    Raises:
+        DataError: the variable is not set.
+    """
+    value = os.environ.get(VARIABLE, "").strip()
+    if not value:
+        raise DataError(f"{VARIABLE} is not set", "the folder of the MUG database", _LICENCE)
+    return Path(value).expanduser()
+
+
+def check(root: Path | None = None) -> Report:
+    """Read the layout of a MUG-shaped folder: every take, and everything left out with its reason.
+
+    Args:
+        root: folder that holds `subjects3`, or `subjects3` itself; `HAMREPRO_MUG` when None.
+
+    Raises:
+        DataError: not set, no folder, or no MUG folder (no take of any of the six expressions).
+    """
+    root = licensed_folder() if root is None else Path(root)
+    if not root.exists():
+        raise DataError(f"{root} does not exist", "the folder of the MUG database", _LICENCE)
+    if not root.is_dir():
+        raise DataError(f"{root} is a file", "the unpacked folder of the MUG database", _LICENCE)
+    base = root / "subjects3" if (root / "subjects3").is_dir() else root
+    walk = _Walk(base)
+    for folder in walk.listing(base)[0]:
+        if _SUBJECT.fullmatch(folder.name):
+            walk.subject(folder)
+        else:
+            walk.skip(folder, "unknown folder, expected a subject's number")
+    if not walk.takes:
+        reasons = "; ".join(f"{s.path}: {s.reason}" for s in walk.skipped[:3])
+        raise DataError(f"{root} holds no take{f' ({reasons})' if reasons else ''}", _LAYOUT, _LICENCE)
+    return Report(base, tuple(sorted(walk.takes, key=lambda take: take.key)), tuple(walk.skipped), tuple(walk.notes))
