@@ -1,0 +1,56 @@
+# Every verb sets up what it needs. `make` alone lists them.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+  $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
+BIN    := .venv/bin
+PRESET ?= laptop
+JOBS   ?= 2
+# One thread a process: two processes side by side are faster than one with two threads.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup reproduce reevaluate retrain test lint book notebooks data verify clean
+help:
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+.venv/.installed: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found. Install one, or: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+setup: .venv/.installed ## virtual environment in .venv with the pinned packages
+
+reproduce: setup ## everything once, in minutes: train a little, evaluate shipped weights, every table, figure, page
+	$(BIN)/python -m hamrepro reproduce
+	$(BIN)/doit -n $(JOBS) reproduce
+	@echo "Open _build/reproduce/_build/html/index.html"
+
+reevaluate: setup ## every shipped model on every test clip, compared with its record
+	$(BIN)/python -m hamrepro reevaluate
+
+retrain: setup ## every model of every table from scratch; PRESET=laptop|paper, resumable
+	$(BIN)/python -m hamrepro retrain --preset $(PRESET)
+
+test: setup ## unit, property and doc tests, and every notebook against its committed output
+	$(BIN)/pytest --nbval -n auto --maxprocesses 4
+
+lint: setup ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --diff hamrepro tests dodo.py conftest.py
+
+book: setup ## the book from the committed notebooks, warnings are errors
+	rm -rf _build/html _build/.doctrees
+	$(BIN)/jupyter-book build book/ -W -n --keep-going
+	@echo "Open _build/html/index.html"
+
+notebooks: setup ## re-execute every chapter whose source, code or records changed, in place
+	$(BIN)/doit -n $(JOBS) notebooks
+
+data: setup ## fetch and check the LPC sheets
+	$(BIN)/python -m hamrepro data fetch sprites
+	$(BIN)/python -m hamrepro data check sprites
+
+verify: setup ## the scorecard: every printed number of the paper beside ours
+	$(BIN)/python -m hamrepro verify
+
+clean: ## remove what the verbs made, but not .venv, runs or data
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis .doit.db*

@@ -1,0 +1,328 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Symplectic algebra and flows
+#
+# HALO moves a clip through its latent space with a matrix exponential. Everything the paper claims about that motion,
+# that it can be run backwards, that it keeps volume, that it conserves something, follows from one property of one
+# matrix. This chapter goes from the definition of a group to that property, runs every statement, and ends with the
+# question on which long clips depend: **does the operator have a real eigenvalue?**
+
+# %% tags=["hide-input"]
+import math
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+
+from hamrepro import symplectic as sy
+from hamrepro.dynamics import FAMILIES, HamiltonianOperators, PhaseSpace, embed
+
+plt.style.use("hamrepro.book")
+torch.set_default_dtype(torch.float64)
+
+# %% [markdown]
+# ## Groups, and what they do
+#
+# (def-2)=
+# **Definition 2** (group). A set $G$ with an operation that is closed and associative, has an identity $e$, and gives
+# every $x$ an inverse.
+#
+# The paper's discrete example is $D_2 = \{e, r, f, rf\}$: a half turn $r$ and a reflection $f$ along the $x$ axis. As
+# matrices, its whole multiplication table is four lines. Each row and each column holds every element once, which is
+# closure and inverses at a glance.
+
+# %%
+e, r, f = torch.eye(2), -torch.eye(2), torch.diag(torch.tensor([1.0, -1.0]))
+elements = {"e": e, "r": r, "f": f, "rf": r @ f}
+
+
+def product(x, y):
+    return next(name for name, z in elements.items() if torch.equal(z, x @ y))
+
+
+pd.DataFrame({b: {a: product(x, y) for a, x in elements.items()} for b, y in elements.items()})
+
+# %% [markdown]
+# (def-3)=
+# **Definition 3** (Lie group). A group that is also a smooth manifold, with smooth product and inverse.
+#
+# (def-4)=
+# **Definition 4** (Lie algebra). The tangent space at the identity, with the exponential map
+# $\exp\colon \mathfrak g \to G$ back to the group. Its product is the bracket $[A, B] = AB - BA$.
+#
+# (def-8)=
+# **Definition 8** (group action). A map with $e \circ x = x$ and $(g_1 g_2) \circ x = g_1 \circ (g_2 \circ x)$.
+#
+# The rotations $\mathrm{SO}(2)$ show all three. The algebra is one line, the multiples of
+# $J = \left(\begin{smallmatrix} 0 & 1 \\ -1 & 0 \end{smallmatrix}\right)$; the exponential wraps that line round the
+# circle; and the group acts on the plane by carrying each point along its own circle. That last picture is already
+# HALO's latent motion with $d = 1$: $q$ to the right, $p$ upwards, one oscillation per turn.
+
+# %% mystnb={"image": {"alt": "Orbits of the rotation group, and position and momentum against time"}} tags=["nbval-ignore-output"]
+theta = torch.linspace(0, 2 * math.pi, 200)
+turn = torch.linalg.matrix_exp(theta[:, None, None] * sy.symplectic_form(1))
+fig, (plane, time) = plt.subplots(1, 2, width_ratios=[1, 2.1])
+for radius in (0.4, 0.8, 1.2):
+    q, p = (turn @ torch.tensor([radius, 0.0])).T
+    plane.plot(q, p)
+    time.plot(theta, q, label=f"q, energy {radius**2 / 2:.2f}")
+plane.set(aspect="equal", xlabel="q", ylabel="p", title="orbits of SO(2)")
+time.set(xlabel="t, radians", ylabel="q(t)", title="what a decoder would see")
+time.legend(loc="upper center");
+
+# %% [markdown]
+# ## The energy and its flow
+#
+# The state is $\mathbf s = (\mathbf q, \mathbf p) \in \R^{2d}$, and the energy is quadratic:
+#
+# (eq-7)=
+# $$
+# E = \tfrac12\, \mathbf s^\top \mathbf M\, \mathbf s, \qquad \mathbf M = \mathbf M^\top . \tag{7}
+# $$
+#
+# Hamilton's equations $\dot{\mathbf q} = \partial E/\partial \mathbf p$, $\dot{\mathbf p} = -\partial E/\partial \mathbf q$ are
+# then linear, and for constant $\mathbf M$ they are solved by an exponential:
+#
+# $$
+# \dot{\mathbf s} = \mathbf J \mathbf M \mathbf s = \mathbf H \mathbf s, \qquad
+# \mathbf s(t) = e^{t\mathbf H} \mathbf s(0), \qquad
+# \mathbf J = \begin{pmatrix} 0 & \mathbf I_d \\ -\mathbf I_d & 0 \end{pmatrix}.
+# $$
+#
+# Two sets of matrices appear here, and the paper gives them one name.
+#
+# (def-5)=
+# **Definition 5** (the *group* $\Sp(2d)$). $\Phi^\top \mathbf J\, \Phi = \mathbf J$: it keeps the symplectic form. The flow
+# $e^{t\mathbf H}$ lives here.
+#
+# (def-6)=
+# **Definition 6** (the *algebra* $\sp(2d)$). $(\mathbf J \mathbf H)^\top = \mathbf J \mathbf H$: it is $\mathbf J$ times a
+# symmetric matrix. The learned operator $\mathbf H$ lives here.
+#
+# (def-1)=
+# ```{admonition} Definition 1 has the wrong condition
+# :class: warning
+# The paper calls $\mathbf H$ a Hamiltonian matrix if $\mathbf H^\top \mathbf J \mathbf H = \mathbf J$. That is the condition
+# of the group. A Hamiltonian matrix satisfies the condition of the algebra. The table below takes one energy and asks both
+# questions of both matrices.
+# ```
+
+# %%
+torch.manual_seed(0)
+H = sy.sp_element(torch.randn(12, 12) / 4)
+exp = torch.linalg.matrix_exp
+matrices = {"H": H, "exp(H)": exp(H), "exp(-3 H)": exp(-3 * H)}
+pd.DataFrame({
+    name: {
+        "algebra: (JH)ᵀ = JH (Definition 6)": sy.is_hamiltonian(matrix),
+        "group: ΦᵀJΦ = J (Definitions 1, 5)": sy.is_symplectic(matrix),
+        "determinant 1 (volume kept)": abs(float(matrix.det()) - 1) < 1e-9,
+        "trace 0 (the term of Eq. 23 drops out)": abs(float(matrix.trace())) < 1e-9,
+    } for name, matrix in matrices.items()
+})
+
+# %% [markdown]
+# ## How much freedom: H and skew-H
+#
+# (def-7)=
+# **Definition 7** (symplectic orthogonal group). Restrict $\Sp(2d)$ to orthogonal matrices. On the algebra this asks that
+# $\mathbf H$ be Hamiltonian *and* skew-symmetric, which leaves
+#
+# $$
+# \mathbf H = \begin{pmatrix} \mathbf S & \mathbf A \\ -\mathbf A & \mathbf S \end{pmatrix}, \qquad
+# \mathbf S^\top = -\mathbf S,\quad \mathbf A^\top = \mathbf A .
+# $$
+#
+# Read as the complex matrix $\mathbf S + i\mathbf A$, this is skew-Hermitian: the algebra is $\mathfrak u(d)$, of dimension
+# $d^2$. The paper counts $(d^2-d)/2$, which is the dimension of $\mathfrak{so}(d)$, that is $\mathbf A = 0$; the authors'
+# released code sets $\mathbf S = 0$ instead, $d(d+1)/2$ numbers, a set that is not closed under the bracket
+# ([D1](#d1)). The dimensions below are ranks, computed by pushing a basis of all matrices through the library's
+# parametrisations.
+
+# %%
+def rank(elements):
+    return int(torch.linalg.matrix_rank(elements.flatten(1)))
+
+
+def dimensions(d):
+    full, half = torch.eye(4 * d * d).view(-1, 2 * d, 2 * d), torch.eye(d * d).view(-1, d, d)
+    skew, symmetric = sy.u_element(half, 0 * half), sy.u_element(0 * half, half)
+    spans = {"sp(2d) = 2d² + d": sy.sp_element(full), "u(d) = d²": torch.cat([skew, symmetric]),
+             "S alone: so(d) = (d² - d)/2": skew, "A alone: d(d + 1)/2": symmetric}  # fmt: skip
+    return {name: rank(span) for name, span in spans.items()}
+
+
+pd.DataFrame({d: dimensions(d) for d in (1, 2, 3, 6, 12)}).rename_axis(columns="d")
+
+# %% [markdown]
+# ## The flow of a clip
+#
+# The states of a clip are the orbit of one state under a one-parameter group:
+#
+# (eq-8)=
+# $$
+# \mathbf s_t^k = f(\mathbf s_{t-1}^k; \omega_k, t) = e^{t\mathbf H_k}\, \mathbf s_1^k, \qquad \forall t > 1, \tag{8}
+# $$
+#
+# (eq-9)=
+# $$
+# \mathbf s_t^{k'} = \mathbf 0, \qquad \forall t,\ k' \neq k . \tag{9}
+# $$
+#
+# Read to the letter, the exponent is off by one frame (at $t = 1$ the right side is not $\mathbf s_1$) and the recursion
+# in the middle would multiply $e^{2\mathbf H} e^{3\mathbf H} \cdots$. We use the flow both forms mean,
+# $\mathbf s_{t'} = e^{(t'-t)\mathbf H_k}\,\mathbf s_t$, for every pair of frames ([D5](#d5)). `flow_powers` returns
+# all of a clip's $2T-1$ offsets from **one** matrix exponential: positive offsets by products, negative ones by the closed
+# form $\Phi^{-1} = -\mathbf J\, \Phi^\top \mathbf J$, which needs no solver and moves only blocks and signs.
+
+# %%
+H = HamiltonianOperators(3, 6, "sp").double().generators().detach()
+T = 16
+flow = sy.flow_powers(H, T)  # (3, 31, 12, 12): offset o at index 15 + o
+exact = torch.linalg.matrix_exp(torch.arange(1 - T, T)[:, None, None] * H[:, None])
+residuals = {
+    "equals e^(oH) at every offset": flow - exact,
+    "group law: 5 frames after 9 are 14": flow[:, 20] @ flow[:, 24] - flow[:, 29],
+    "reversible: 15 frames on, 15 back": flow[:, 0] @ flow[:, 30] - torch.eye(12),
+    "every offset symplectic": sy.symplectic_residual(flow),
+}
+pd.DataFrame({"holds to 1e-10": {name: bool(r.abs().max() < 1e-10) for name, r in residuals.items()}})
+
+# %% [markdown]
+# The direct sum $\mathbf S = \mathbf S^1 \oplus \dots \oplus \mathbf S^K$ of Eq. (9) is exact in the code, not a
+# penalty. A clip of action 2 has zeros for the positions of actions 1 and 3, and teaches their operators nothing.
+
+# %%
+operators = HamiltonianOperators(3, 6, "sp")
+action, first = torch.tensor([1]), torch.tensor([0])
+state = PhaseSpace.from_state(torch.ones(1, 12))
+position = embed(operators.flow(state, action, first, frames=8).q, action, actions=3)
+position.square().sum().backward()
+by_action = {"norm of q(1..8)": position.detach().view(8, 3, 6).norm(dim=(0, 2)),
+             "norm of the gradient of H": operators.symmetric.grad.norm(dim=(1, 2))}  # fmt: skip
+pd.DataFrame(by_action, index=["action 1", "action 2", "action 3"]).gt(0).replace({True: "> 0", False: "0"}).T
+
+# %% [markdown]
+# ## What is conserved
+#
+# $\dot E = \mathbf s^\top \mathbf M \mathbf J \mathbf M \mathbf s = 0$, because $\mathbf M \mathbf J \mathbf M$ is skew. So
+# the energy of a clip is a constant the encoder chooses and the operator keeps: a number that holds *which* oscillation
+# this is, while the angle along the orbit holds *where in it* the frame lies. Below, in the arithmetic training uses
+# (float32), 1,000 frames, more than sixty times the length of Table 1's clips. What drift there is comes from rounding
+# $e^{\mathbf H}$ once; it grows in proportion to time, not exponentially.
+
+# %% mystnb={"image": {"alt": "Relative error of the energy over a thousand frames"}} tags=["nbval-ignore-output"]
+fig, axis = plt.subplots(figsize=(7.2, 2.6))
+for family in ("u", "elliptic"):
+    H = HamiltonianOperators(1, 6, family).float().generators().detach()
+    orbit = sy.flow_powers(H, 1000)[0, 999:] @ torch.randn(12, dtype=torch.float32)
+    E = sy.energy(H, orbit)
+    axis.plot((E / E[0] - 1).abs().clamp_min(1e-9), label=family)
+axis.set(yscale="log", ylim=(1e-9, 1e-2), xlabel="frame", ylabel="|E(t) / E(0) - 1|")
+axis.legend();
+
+# %% [markdown]
+# ## What is *not* promised
+#
+# "Volume-preserving" sounds like "bounded", and is not. A volume-preserving flow may stretch one direction as long as it
+# squeezes another. The eigenvalues of a Hamiltonian matrix come in quadruples $\pm a \pm ib$; a pair with
+# $a \neq 0$ grows as $e^{a t}$ and shrinks as $e^{-a t}$, conserves its energy all the while, and takes the decoder out of
+# everything it has seen.
+#
+# Table 1 asks for 16 frames from a model trained on 8. This is what a small real part does to them, and to a clip of 100
+# or 1,000 frames.
+
+# %%
+def growth(rate, frame):
+    digits = rate * (frame - 1) / math.log(10)
+    return f"{10**digits:.3g}" if digits < 4 else f"1e{digits:.0f}"
+
+
+rates = (0.0, 0.001, 0.01, 0.05, 0.136, 0.25)
+pd.DataFrame({f"frame {t}": [growth(a, t) for a in rates] for t in (8, 16, 100, 1000)},
+             index=[f"max Re λ = {a}" for a in rates])  # fmt: skip
+
+# %% [markdown]
+# A random energy almost surely has such pairs. An energy with *positive definite* $\mathbf M$ never does: with
+# $\mathbf M^{1/2}$ the change of coordinates $\mathbf M^{1/2} \mathbf H \mathbf M^{-1/2} = \mathbf M^{1/2} \mathbf J \mathbf
+# M^{1/2}$ is skew-symmetric, so every eigenvalue is imaginary and every orbit stays on the ellipsoid
+# $\mathbf s^\top \mathbf M \mathbf s = 2E$. A skew $\mathbf H$ is bounded for a simpler reason: its flow is a rotation.
+
+# %% mystnb={"image": {"alt": "Spectra of three operators and the norms of their orbits"}} tags=["nbval-ignore-output"]
+torch.manual_seed(3)
+M, L, S, A = torch.randn(12, 12) / 3, torch.randn(12, 12) / 2.5, *torch.randn(2, 6, 6)
+members = {"random M": sy.sp_element(M), "positive definite M": sy.sp_element(L @ L.T),
+           "skew H": sy.u_element(S, A)}  # fmt: skip
+fig, (plane, time) = plt.subplots(1, 2, width_ratios=[1, 1.5])
+for (name, H), marker in zip(members.items(), "osD", strict=True):
+    values = torch.linalg.eigvals(H)
+    plane.plot(values.real, values.imag, marker)
+    time.plot((sy.flow_powers(H[None], 101)[0, 100:] @ torch.ones(12)).norm(dim=-1), label=name)
+plane.set(xlabel="Re λ, per frame", ylabel="Im λ, radians per frame", title="spectrum")
+time.set(yscale="log", xlabel="frame", ylabel="|s(t)|", title="orbit of one state")
+time.legend();
+
+# %% [markdown]
+# ## Krein's theorem: why a good start stays good
+#
+# Training moves $\mathbf M$. Can it move a well-behaved operator into a real pair? Eigenvalues of $\sp(2d)$ can leave the
+# imaginary axis only in two ways: two of them must first **meet** on it, or a pair must meet at zero. Meeting is not
+# enough. An imaginary eigenvalue carries a sign, its Krein signature, the sign of the energy of its mode; eigenvalues of *equal*
+# sign pass through or repel *along* the axis, and only *opposite* signs may leave it {cite:p}`arnold1989,ekeland1990`.
+#
+# If $\mathbf M$ is positive definite all signs are equal, and the only door left is zero: some mode's stiffness must
+# vanish. Two oscillators with frequencies $\omega_1, \omega_2$ coupled by $\varepsilon\, q_1 q_2$ show both cases. On the
+# left both energies are positive, and the crossing at $\omega_2 = \omega_1$ is avoided. On the right the second energy is
+# negative: same frequencies, same coupling, and at the crossing a bubble of growth opens.
+
+# %% mystnb={"image": {"alt": "Two coupled oscillators of equal and of opposite Krein signature"}} tags=["nbval-ignore-output"]
+omega = torch.linspace(0.6, 1.4, 161)
+fig, axes = plt.subplots(1, 2, sharey=True)
+for axis, sign in zip(axes, (1, -1), strict=True):
+    one, two = torch.ones_like(omega), sign * omega
+    M = torch.diag_embed(torch.stack([one, two, one, two], -1))  # s = (q1, q2, p1, p2)
+    M[:, 0, 1] = M[:, 1, 0] = 0.15
+    values = torch.linalg.eigvals(sy.sp_element(M))
+    axis.plot(omega, values.imag.sort().values[:, 2:], color="C0")
+    axis.plot(omega, 4 * values.real.max(-1).values, color="C1")
+    axis.set(xlabel="second frequency", title=f"energies of {'equal' if sign > 0 else 'opposite'} sign")
+axes[0].set_ylabel("Im λ (blue), 4 max Re λ (orange)");
+
+# %% [markdown]
+# So there is a computable safety margin. By Weyl's inequality $\mathbf M$ stays positive definite, and the spectrum stays
+# on the axis, while the symmetric update is smaller in spectral norm than the smallest eigenvalue of $\mathbf M$. This is
+# the reason for the start we use ([D14](#d14)): $d$ uncoupled oscillators with frequencies spread over
+# $(0, \pi)$ radians per frame, the range a clip sampled once a frame can tell apart. The release's start, a random
+# orthogonal symmetric part, has real pairs from the first step.
+
+# %%
+def begin(family, start="oscillators"):
+    torch.manual_seed(0)
+    H = HamiltonianOperators(3, 6, family, start).double().generators().detach()
+    M, rate = -sy.symplectic_form(6) @ H, sy.spectral_abscissa(H).max().item()
+    return {"smallest eigenvalue of M": f"{torch.linalg.eigvalsh(M).min():.2f}",
+            "max Re λ": f"{rate:.2f}", "growth at frame 100": growth(round(rate, 6), 100)}  # fmt: skip
+
+
+starts = {family: begin(family) for family in FAMILIES}
+pd.DataFrame({**starts, "sp, the release's start": begin("sp", "random")}).T
+
+# %% [markdown]
+# The four families are one dial, from most to least free:
+#
+# | family | $\mathbf H$ | numbers ($d = 6$) | bounded? | role |
+# |---|---|--:|---|---|
+# | `sp` | $\mathbf J \mathbf M$, any symmetric $\mathbf M$ | 78 | only while no real pair appears | the paper's $\mathbf H$ |
+# | `elliptic` | $\mathbf J (\mathbf L\mathbf L^\top + \tfrac{1}{100}\mathbf I)$ | 78 | always | our extension |
+# | `u` | $\begin{pmatrix} \mathbf S & \mathbf A \\ -\mathbf A & \mathbf S\end{pmatrix}$ | 36 | always, $\|\mathbf s\|$ constant | the paper's skew-$\mathbf H$ |
+# | `u_sym` | the same with $\mathbf S = 0$ | 21 | always | the release's skew-$\mathbf H$ |
+#
+# What training does to the spectrum, and what that costs at frame 16, is measured in the chapter on
+# {doc}`generation <06_generation>`.

@@ -1,0 +1,136 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The networks, read off the running model
+#
+# The tables on this page are not typed in. The model of preset `paper` is built, a frame is sent through it, and every
+# layer reports what it is, what it returns and how many numbers it owns. If the code changes, the tables change.
+
+# %% tags=["hide-input"]
+import pandas as pd
+import torch
+from torch import nn
+
+from hamrepro.config import ModelConfig
+from hamrepro.halo import Halo
+
+pd.set_option("display.width", 140, "display.max_columns", 12, "display.max_colwidth", 60)
+
+# %% [markdown]
+# ## Reading a network
+#
+# A hook on every layer that has no children is enough. Batch norms and activations are folded into the row of the layer
+# they follow, as the paper prints them. 
+
+# %%
+def sizes(layer):
+    if isinstance(layer, nn.Linear):
+        return f"in {layer.in_features}, out {layer.out_features}"
+    if isinstance(layer, nn.LSTM):
+        return f"in {layer.input_size}, out {layer.hidden_size}"
+    kernel, extra = "×".join(map(str, layer.kernel_size)), getattr(layer, "output_padding", (0,))
+    text = f"{layer.out_channels} of {kernel}, stride {layer.stride[0]}, padding {layer.padding[0]}"
+    return text + (f" + {extra[0]} at the end" if any(extra) else "")
+
+
+# %%
+def read(network, *inputs):
+    rows, main = [], (nn.Linear, nn.LSTM, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+
+    def note(layer, _, output):
+        name, numbers = type(layer).__name__, sum(p.numel() for p in layer.parameters())
+        if isinstance(layer, main):
+            shape = (output[0] if isinstance(output, tuple) else output).shape[1:]
+            rows.append({"layer": name, "kernels, sizes": sizes(layer), "then": [],
+                         "returns": "×".join(map(str, shape)), "numbers": numbers})  # fmt: skip
+        elif name in ("BatchNorm1d", "BatchNorm2d", "LeakyReLU", "Tanh"):
+            rows[-1]["then"].append(name)
+            rows[-1]["numbers"] += numbers
+
+    for layer in network.modules():
+        layer.register_forward_hook(note)
+    network(*inputs)
+    return pd.DataFrame(rows).assign(then=lambda t: t["then"].map(" → ".join)).set_index("layer")
+
+# %%
+config = ModelConfig()
+model = Halo(config)
+positions = config.actions * config.half_dimension
+frames, features = torch.zeros(2, 3, 64, 64), torch.zeros(2, config.features)
+clip, window = torch.zeros(2, 8, config.features), torch.zeros(2, 4, config.features)
+latent, action = torch.zeros(2, config.content + positions), torch.zeros(2, dtype=torch.long)
+named = {"features h": config.features, "content |Z|": config.content, "actions K": config.actions,
+         "half-dimension d": config.half_dimension, "positions |Q| = K d": positions}  # fmt: skip
+pd.Series(named, name="preset paper, Sprites").to_frame()
+
+# %% [markdown]
+# ## The encoder
+#
+# (paper-table-3)=
+# **Table 3.** Encoder: a frame of 64×64 pixels to $\mathbf h_t$. Five convolutions, three of them halving the side, then
+# three linear layers. The paper leaves the size of $\mathbf h$ open; the release has 2,048 ([D3](#d3)).
+
+# %%
+read(model.encoder, frames)
+
+# %% [markdown]
+# ## The decoder
+#
+# The printed decoder does not give a frame. Four transposed convolutions with kernel 5, stride 2 and padding 2 take a side
+# $n$ to $2n - 1$, and the last layer has 256 kernels. With one row of output padding $n$ becomes $2n$, and from a start of
+# 4×4 four of them end exactly at 64:
+
+# %%
+def side(start, steps, output_padding):
+    sides = [start]
+    for _ in range(steps):
+        sides.append((sides[-1] - 1) * 2 - 2 * 2 + 5 + output_padding)
+    return " → ".join(map(str, sides))
+
+
+pd.DataFrame({"side of the picture": {
+    "as printed, from 4×4": side(4, 4, 0), "as printed, from 8×8": side(8, 4, 0),
+    "output padding 1, from 4×4 (preset paper)": side(4, 4, 1),
+    "output padding 1, from 8×8, three layers (preset official)": side(8, 3, 1)}})  # fmt: skip
+
+# %% [markdown]
+# (paper-table-4)=
+# **Table 4.** Decoder: content and position to the mean of a frame. Differences from the print ([D3](#d3)): output padding,
+# 3 channels at the end, the input is $|\mathbf Z| + K d$, and batch norm stands before $\tanh$.
+
+# %%
+read(model.decoder, latent)
+
+# %% [markdown]
+# ## Content and motion
+#
+# (paper-table-5)=
+# **Table 5.** The three inference heads. Content reads the whole clip, position one frame and the action, momentum the last
+# four frames and the action. The last two linear layers of each are the mean and the logarithm of $\sigma$ of Eqs. (15)
+# and (16). Position and momentum are computed for all $K$ subspaces; the one of the given action is kept ([D7](#d7) for the
+# window of the temporal convolution).
+
+# %%
+heads = {"content": read(model.content, clip), "position": read(model.position, features, action),
+         "momentum": read(model.momentum, window, action)}  # fmt: skip
+pd.concat(heads, names=["network"])
+
+# %% [markdown]
+# ## Where the numbers are
+#
+# Almost all of the model is two linear layers that unroll a picture into a vector and back. The part the paper is about, the
+# operators, is 234 numbers: three symmetric matrices of 78.
+
+# %%
+parts = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}
+free = {"sp": 2 * config.half_dimension**2 + config.half_dimension, "u": config.half_dimension**2}
+parts["operators"] = config.actions * free[config.family]  # independent ones: M is symmetric
+counts = pd.Series(parts, name="numbers").to_frame()
+counts["share"] = (100 * counts["numbers"] / counts["numbers"].sum()).map("{:.3g} %".format)
+counts
