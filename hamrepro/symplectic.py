@@ -102,6 +102,12 @@ def symplectic_inverse(matrix: Tensor) -> Tensor:
     return torch.cat([torch.cat([e.mT, -b.mT], -1), torch.cat([-c.mT, a.mT], -1)], -2)
 
 
+def _exponential(h: Tensor) -> Tensor:
+    # torch <= 2.14 has a wrong coefficient (pytorch issue 196592, errors to 5e-5 in float32) wherever one
+    # matrix of a batch, or of its gradient's, is alone in its range of norms. Twins are never alone.
+    return torch.linalg.matrix_exp(h.repeat(2, 1, 1)).unflatten(0, (2, len(h))).mean(0)
+
+
 def flow_powers(generators: Tensor, frames: int) -> Tensor:
     """The flow e^{oH} for every offset o a clip can need. Paper: Eq. (8), (13). Deviation D5.
 
@@ -123,7 +129,7 @@ def flow_powers(generators: Tensor, frames: int) -> Tensor:
         eye = torch.eye(h.shape[-1], dtype=h.dtype, device=h.device).expand_as(h)
         forward = torch.stack([eye], 1)
         if frames > 1:
-            forward = torch.cat([forward, torch.linalg.matrix_exp(h)[:, None]], 1)
+            forward = torch.cat([forward, _exponential(h)[:, None]], 1)
         while forward.shape[1] < frames:  # doubling: offsets n..2n-1 are offset n-1 after offsets 1..n
             last = forward[:, -1:]
             forward = torch.cat([forward, last @ forward[:, 1 : frames - forward.shape[1] + 1]], 1)
