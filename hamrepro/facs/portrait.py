@@ -41,9 +41,11 @@ def face_width(who: Identity, y: np.ndarray) -> np.ndarray:
     return profile(
         y,
         [
-            (-0.99, 0.02),
-            (-0.96, 0.22),
-            (-0.85, 0.44),
+            (-0.99, 0.0),
+            (-0.985, 0.13),
+            (-0.965, 0.24),
+            (-0.925, 0.35),
+            (-0.84, 0.46),
             (-0.55, who.cheek_width - 0.03),
             (-0.10, who.cheek_width),
             (0.20, who.cheek_width - 0.04),
@@ -92,7 +94,7 @@ def shading(who: Identity, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     half = np.array([lx, ly, lz + 1.0]) / np.sqrt(lx**2 + ly**2 + (lz + 1) ** 2)
     gloss = np.clip((-dx * half[0] - dy * half[1] + half[2]) * norm, 0, 1)
     diffuse = who.fill * (0.72 + 0.28 * norm) + (1.06 - who.fill) * np.clip(0.2 + 0.8 * facing, 0, None)
-    return diffuse.astype(np.float32), (0.16 * gloss**28).astype(np.float32)
+    return diffuse.astype(np.float32), (0.12 * gloss**24).astype(np.float32)
 
 
 def paint(who: Identity, seed: int = 0) -> Portrait:

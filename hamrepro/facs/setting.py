@@ -40,7 +40,7 @@ def spectacles(who: Identity, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         rim,
         np.exp(-0.5 * ((y - who.eye_height + 0.03) / 0.011) ** 2)
         * (np.abs(x) > who.eye_spacing + 0.19)
-        * (np.abs(x) < who.cheek_width + 0.03),
+        * (np.abs(x) < who.cheek_width - 0.01),
     )
     glint = 0.10 * lens * np.exp(-0.5 * ((x - y * 0.8 - 0.30) / 0.03) ** 2)
     colour = np.array([0.07, 0.06, 0.06] if who.subject % 2 else [0.36, 0.22, 0.12], np.float32).reshape(3, 1, 1)
