@@ -54,6 +54,7 @@ class TrainConfig:
         decoded_frames: frames per clip in the likelihood estimate (None: all; Deviation D15).
         kl_frames: `reference` or `all` (Deviation D8).
         single_frame_content: share of clips whose content is inferred from one frame (Deviation D17).
+        kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
         precision: `auto` (two-second calibration), `float32` or `bfloat16`.
         checkpoint_every: steps between checkpoints.
     """
@@ -70,6 +71,7 @@ class TrainConfig:
     decoded_frames: int | None = None
     kl_frames: str = "reference"
     single_frame_content: float = 0.0
+    kl_warmup: float = 0.0
     precision: str = "auto"
     checkpoint_every: int = 500
 
@@ -96,11 +98,11 @@ class RunConfig:
 
 _LAPTOP_TRAINING = TrainConfig(
     steps=3000, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle", windows="cyclic",
-    decoded_frames=4, single_frame_content=0.5,
+    decoded_frames=4, single_frame_content=0.5, kl_warmup=0.6,
 )
 _LAPTOP_NETWORK = ModelConfig(
-    encoder_widths=(16, 32, 64, 128, 128), decoder_widths=(128, 128, 64, 32, 16), hidden=(256, 256), features=256,
-    contrast=2.0, background=-2.5, log_std=-3.0,
+    encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
+    contrast=2.0, background=-2.5, log_std=-4.0,
 )
 _SMOKE_NETWORK = replace(
     _LAPTOP_NETWORK, encoder_widths=(8,) * 5, decoder_widths=(8,) * 5, hidden=(64, 64), features=32, content=16

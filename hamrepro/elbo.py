@@ -56,6 +56,8 @@ class Elbo(NamedTuple):
             log_likelihood.sum(-1), posterior.position.kl(), posterior.momentum.kl(), posterior.content.kl()
         )
 
-    def terms(self) -> dict[str, Tensor]:
-        """Batch means under their names, with `loss` = minus the bound."""
-        return {"loss": -self.total.mean()} | {name: term.mean() for name, term in self._asdict().items()}
+    def terms(self, kl_weight: float = 1.0) -> dict[str, Tensor]:
+        """Batch means under their names, first `loss`: minus the bound, its KL terms weighted."""
+        divergence = self.kl_position + self.kl_momentum + self.kl_content
+        loss = kl_weight * divergence - self.reconstruction
+        return {"loss": loss.mean()} | {name: term.mean() for name, term in self._asdict().items()}

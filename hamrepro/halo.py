@@ -71,6 +71,7 @@ class Halo(nn.Module):
         decoded_frames: int | None = None,
         kl_frames: str = "reference",
         single_frame_content: float = 0.0,
+        kl_weight: float = 1.0,
     ) -> dict[str, Tensor]:
         """Minus the ELBO and its terms, batch means in nats per clip. Paper: Eqs. (11)-(17).
 
@@ -81,6 +82,7 @@ class Halo(nn.Module):
             kl_frames: `reference`, the paper's Eq. (17); `all`, the release's sum over every frame (Deviation D8).
             single_frame_content: share of the clips whose content is inferred from the reference frame alone,
                 repeated T times: content must not depend on which frame it is read from (Deviation D17).
+            kl_weight: of the three KL terms in `loss`; 1 is the paper's bound (Deviation D18).
         """
         batch, frames = clips.shape[:2]
         reference = torch.randint(frames, (batch,), generator=noise("reference")).to(action.device)
@@ -107,7 +109,7 @@ class Halo(nn.Module):
             repeat = [None if part is None else part.repeat_interleave(frames, 0) for part in (features, action, cyclic)]
             motion = [part.kl().unflatten(0, (batch, frames)).sum(1) for part in self._motion(*repeat[:2], every, repeat[2])]
             elbo = elbo._replace(kl_position=motion[0], kl_momentum=motion[1])
-        return elbo.terms()
+        return elbo.terms(kl_weight)
 
     def encode(self, clips: Tensor, action: Tensor, *, conditioning: str = "clip") -> Posterior:
         """Posteriors with the state at frame 1, the starting frame of Table 1. Deviation D12.

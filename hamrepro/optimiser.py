@@ -26,6 +26,11 @@ def rate(config: TrainConfig, step: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
 
 
+def kl_weight(config: TrainConfig, step: int) -> float:
+    """Weight of the KL terms at a step: a linear rise to 1 over the first `kl_warmup` of the run. Deviation D18."""
+    return min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
+
+
 class Optimiser:
     """Updates a model's parameters; its state is a flat dictionary of tensors.
 

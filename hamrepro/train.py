@@ -22,7 +22,7 @@ from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
 from hamrepro.errors import CheckpointError, NonFiniteError
 from hamrepro.models import build
-from hamrepro.optimiser import Optimiser, rate
+from hamrepro.optimiser import Optimiser, kl_weight, rate
 from hamrepro.precision import choose_precision
 from hamrepro.randomness import generator
 
@@ -137,6 +137,7 @@ def train(
                         batch.clips, batch.action, lambda stream: generator(seed, stream, done), cyclic=batch.cyclic,
                         decoded_frames=training.decoded_frames, kl_frames=training.kl_frames,
                         single_frame_content=training.single_frame_content,
+                        kl_weight=kl_weight(training, done),
                     )
                 optimiser.update(terms["loss"], done)
                 window.append(torch.stack([term.detach().float() for term in terms.values()]))
