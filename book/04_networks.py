@@ -36,7 +36,7 @@ def sizes(layer):
         return f"in {layer.input_size}, out {layer.hidden_size}"
     kernel, extra = "×".join(map(str, layer.kernel_size)), getattr(layer, "output_padding", (0,))
     text = f"{layer.out_channels} of {kernel}, stride {layer.stride[0]}, padding {layer.padding[0]}"
-    return text + (f" + {extra[0]} at the end" if any(extra) else "")
+    return text + (f" + {extra[0]}" if any(extra) else "")
 
 
 # %%
@@ -50,13 +50,14 @@ def read(network, *inputs):
             rows.append({"layer": name, "kernels, sizes": sizes(layer), "then": [],
                          "returns": "×".join(map(str, shape)), "numbers": numbers})  # fmt: skip
         elif name in ("BatchNorm1d", "BatchNorm2d", "LeakyReLU", "Tanh"):
-            rows[-1]["then"].append(name)
+            rows[-1]["then"].append("BN" if "BatchNorm" in name else name)
             rows[-1]["numbers"] += numbers
 
     for layer in network.modules():
         layer.register_forward_hook(note)
     network(*inputs)
-    return pd.DataFrame(rows).assign(then=lambda t: t["then"].map(" → ".join)).set_index("layer")
+    table = pd.DataFrame(rows).set_index("layer").rename_axis(None)
+    return table.assign(then=table["then"].map(" → ".join), numbers=table["numbers"].map("{:,}".format))
 
 # %%
 config = ModelConfig()
@@ -117,20 +118,22 @@ read(model.decoder, latent)
 # window of the temporal convolution).
 
 # %%
-heads = {"content": read(model.content, clip), "position": read(model.position, features, action),
+heads = {"content": read(model.content, clip),
+         "position": read(model.position, features, action),
          "momentum": read(model.momentum, window, action)}  # fmt: skip
-pd.concat(heads, names=["network"])
+pd.concat(heads)
 
 # %% [markdown]
 # ## Where the numbers are
 #
-# Almost all of the model is two linear layers that unroll a picture into a vector and back. The part the paper is about, the
-# operators, is 234 numbers: three symmetric matrices of 78.
+# Three quarters of the model are two linear layers, the one that turns 16,384 features into 4,096 and the one that turns 4,096
+# into the decoder's first picture. The part the paper is about, the operators, is 234 numbers: three symmetric matrices of
+# 78.
 
 # %%
 parts = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}
-free = {"sp": 2 * config.half_dimension**2 + config.half_dimension, "u": config.half_dimension**2}
-parts["operators"] = config.actions * free[config.family]  # independent ones: M is symmetric
-counts = pd.Series(parts, name="numbers").to_frame()
-counts["share"] = (100 * counts["numbers"] / counts["numbers"].sum()).map("{:.3g} %".format)
-counts
+d = config.half_dimension
+parts["operators"] = config.actions * (2 * d**2 + d)  # independent ones: M is symmetric
+counts = pd.Series(parts)
+pd.DataFrame({"numbers": counts.map("{:,}".format),
+              "share": (100 * counts / counts.sum()).map("{:.2g} %".format)})  # fmt: skip
