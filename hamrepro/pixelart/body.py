@@ -18,12 +18,12 @@ def limb(bones: Limb, radii: tuple[float, float, float], grow: float = 0.0) -> l
 
 def arm(bones: Limb, grow: float = 0.0) -> list[Shape]:
     """Upper arm and forearm."""
-    return limb(bones, (2.8, 2.5, 2.2), grow)
+    return limb(bones, (3.0, 2.7, 2.3), grow)
 
 
 def leg(bones: Limb, grow: float = 0.0) -> list[Shape]:
     """Thigh and shin."""
-    return limb(bones, (3.7, 3.2, 2.6), grow)
+    return limb(bones, (3.9, 3.4, 2.8), grow)
 
 
 def foot(bones: Limb, side: bool, grow: float = 0.0) -> Shape:
@@ -43,7 +43,7 @@ def hand(bones: Limb) -> Shape:
 def torso(pose: Pose, grow: float = 0.0, top: float = -6.0, bottom: float = 7.0) -> Shape:
     """Shoulders to waist, top and bottom counted from the chest's height."""
     (x, y), (hx, _) = pose.chest, pose.hips
-    w = 0.74 if pose.side else 1.0
+    w = 0.8 if pose.side else pose.broad
     knots = ((-6.5, 3.5), (-4.5, 5.0), (-3.0, 7.6), (0.0, 8.0), (5.0, 6.6), (9.0, 7.0))
     rows = [(y + top, *_row(knots, top, x, hx, w, grow))]
     rows += [(y + k, *_row(knots, k, x, hx, w, grow)) for k, _ in knots if top < k < bottom]
@@ -60,7 +60,7 @@ def _row(
 def pelvis(pose: Pose, grow: float = 0.0, top: float = -2.5, bottom: float = 2.5) -> Shape:
     """Waist to the top of the thighs, counted from the hips' height."""
     x, y = pose.hips
-    w = 5.0 if pose.side else 7.0
+    w = 5.6 if pose.side else 7.0
     return turned([(y + top, x, w - 0.3 + grow), (y, x, w + grow), (y + bottom, x, w - 0.4 + grow)])
 
 
@@ -92,7 +92,7 @@ def paint_body(canvas: Canvas, pose: Pose, part: str, pointed: bool) -> Mask | N
 def paint_head(canvas: Canvas, pose: Pose, pointed: bool) -> Mask:
     """Ears, head and face."""
     c = pose.head
-    mask = canvas.paint(head(pose), SKIN, dim=-0.2)
+    mask = canvas.paint(head(pose), SKIN, dim=-0.12 if pose.side else -0.3)
     if pose.side:
         ear = [capsule(shifted(c, 2.0, 2.5), shifted(c, 4.5, -1.5) if pointed else shifted(c, 2.5, 1.5), 1.9, 1.0 if pointed else 1.9)]
         canvas.paint(ear, SKIN)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .body import FAR, arm, foot, leg, pelvis, torso
+from .body import FAR, foot, leg, pelvis, torso
 from .palettes import RAMP
-from .raster import Canvas, Shape, capsule, ellipse, lerp, shifted, turned, wedge
+from .raster import Canvas, Mask, Shape, capsule, ellipse, lerp, shifted, stencil, stripe, turned, wedge
 from .skeleton import Limb, Pose
 
 PANTS = ("linen", "gold", "scarlet", "teal", "charcoal", "denim")
@@ -41,7 +41,7 @@ def paint_pants(canvas: Canvas, pose: Pose, part: str, style: int) -> None:
         canvas.paint(leg(bones, 0.2), ramp, dim=dim)
         for t in (0.55, 0.05, -0.45):
             spot = lerp(bones.joint, bones.tip, t) if t > 0 else lerp(bones.joint, bones.root, -t)
-            canvas.recolour(Shape(*ellipse(spot, 4.0, 0.9)), RAMP["white"])
+            canvas.recolour(stencil(ellipse(spot, 5.0, 0.6)), RAMP["white"])
     else:
         canvas.paint([capsule(bones.root, bones.joint, 3.7, 3.4)], ramp, dim=dim + 0.2)
 
@@ -50,13 +50,12 @@ def paint_seat(canvas: Canvas, pose: Pose, style: int, ramp: int) -> None:
     """What pants show at the hips."""
     x, y = pose.hips
     if style == 5:
-        w = 5.6 if pose.side else 7.6
+        w = 6.2 if pose.side else 7.6
         lean = sum(b.joint[0] for b in pose.legs) / 2 - x
-        canvas.paint([turned([(y - 3, x, w - 0.6), (y + 1, x, w), (y + 7.0, x + lean * 0.7, w + 1.6)])], ramp, inner=None)
-        for k in (1.5, 4.5):
-            canvas.recolour(ellipse((x, y + k), 12, 0.6), RAMP["gold"])
+        cloth = canvas.paint([turned([(y - 3, x, w - 0.6), (y + 1, x, w), (y + 7.0, x + lean * 0.7, w + 1.6)])], ramp, inner=None)
+        canvas.recolour(cloth & stripe(y + 4), RAMP["gold"])
         for k in (-4.5, 0.5, 5.5) if not pose.side else (-2, 2):
-            canvas.recolour(capsule((x + k, y - 1), (x + k * 1.2 + lean * 0.7, y + 6), 0.55, 0.55), RAMP["scarlet"])
+            canvas.recolour(stencil(capsule((x + k, y - 1), (x + k * 1.2 + lean * 0.7, y + 6), 0.55, 0.55)), RAMP["scarlet"])
         return
     canvas.paint([pelvis(pose, 0.5)], ramp if style != 1 else RAMP["leather"], inner=None)
     canvas.dot(x - 0.5, y + 1.5, ramp if style != 1 else RAMP["leather"], 1, 2 if not pose.side else 1, 2)
@@ -65,26 +64,26 @@ def paint_seat(canvas: Canvas, pose: Pose, style: int, ramp: int) -> None:
 def sleeve(bones: Limb, length: float, grow: float, flare: float = 0.0) -> list[Shape]:
     """A sleeve down to `length` of the arm's two bones (0..2), its end widened by `flare`."""
     if length <= 1:
-        return [capsule(bones.root, lerp(bones.root, bones.joint, length), 2.6 + grow, 2.4 + grow + flare)]
+        return [capsule(bones.root, lerp(bones.root, bones.joint, length), 2.8 + grow, 2.6 + grow + flare)]
     end = lerp(bones.joint, bones.tip, length - 1)
     return [
-        capsule(bones.root, bones.joint, 2.6 + grow, 2.3 + grow + flare / 2),
-        capsule(bones.joint, end, 2.3 + grow + flare / 2, 2.0 + grow + flare),
+        capsule(bones.root, bones.joint, 2.8 + grow, 2.5 + grow + flare / 2),
+        capsule(bones.joint, end, 2.5 + grow + flare / 2, 2.2 + grow + flare),
     ]
 
 
 def skirt(pose: Pose, length: float, width: float) -> Shape:
     """A hem that falls from the waist and follows the knees."""
     x, y = pose.hips
-    w = 5.4 if pose.side else 7.4
+    w = 6.0 if pose.side else 7.4
     lean = sum(b.joint[0] for b in pose.legs) / 2 - x
     return turned([(y - 3, x, w - 0.4), (y, x, w), (y + length, x + lean * 0.6, w + width)])
 
 
-def belt(canvas: Canvas, pose: Pose, ramp: str, buckle: str) -> None:
+def belt(canvas: Canvas, pose: Pose, cloth: Mask, ramp: str, buckle: str) -> None:
     """Two rows at the waist with a buckle in front."""
     x, y = pose.hips
-    canvas.recolour(turned([(y - 2.4, x, 9.0), (y - 0.6, x, 9.0)]), RAMP[ramp])
+    canvas.recolour(cloth & stripe(y - 2.0, 2), RAMP[ramp])
     canvas.dot(x - (5 if pose.side else 0.5), y - 2, RAMP[buckle], 3, 2, 2)
 
 
@@ -98,27 +97,27 @@ def paint_tops(canvas: Canvas, pose: Pose, part: str, style: int) -> None:
     bones = pose.arms[int(part[3])]
     dim = dimmed(bones)
     if style == 0:
-        canvas.paint(sleeve(bones, 1.55, 0.5), ramp, dim=dim)
-        ends = lerp(bones.joint, bones.tip, 0.72), lerp(bones.joint, bones.tip, 0.86)
-        canvas.paint([capsule(*ends, 2.4, 2.4)], RAMP["white"], dim=dim)
+        canvas.paint(sleeve(bones, 1.4, 0.5), ramp, dim=dim)
+        ends = lerp(bones.joint, bones.tip, 0.55), lerp(bones.joint, bones.tip, 0.68)
+        canvas.paint([capsule(*ends, 2.6, 2.6)], RAMP["white"], dim=dim)
     elif style == 1:
         canvas.paint(sleeve(bones, 0.75, 0.5, 0.3), ramp, dim=dim)
     elif style == 2:
-        canvas.paint(arm(bones, 0.2), RAMP["mail"], dim=dim)
+        canvas.paint(sleeve(bones, 1.45, 0.4), RAMP["mail"], dim=dim)
         canvas.paint(sleeve(bones, 0.35, 1.1), ramp, dim=dim)
-        canvas.paint([capsule(lerp(bones.joint, bones.tip, 0.3), lerp(bones.joint, bones.tip, 0.8), 2.5, 2.4)], ramp, dim=dim)
+        canvas.paint([capsule(lerp(bones.joint, bones.tip, 0.25), lerp(bones.joint, bones.tip, 0.6), 2.9, 2.8)], ramp, dim=dim)
     elif style == 4:
         canvas.paint(sleeve(bones, 1.55, 0.5, 1.3), ramp, dim=dim)
-        canvas.recolour(ellipse(lerp(bones.joint, bones.tip, 0.95), 2.6, 2.6), RAMP["gold"])
+        canvas.recolour(stencil(ellipse(lerp(bones.joint, bones.tip, 0.95), 2.6, 2.6)), RAMP["gold"])
     else:
         canvas.paint(sleeve(bones, 1.6, 0.6), ramp, dim=dim)
-        canvas.recolour(ellipse(lerp(bones.joint, bones.tip, 0.95), 2.0, 2.0), RAMP["white"])
+        canvas.recolour(stencil(ellipse(lerp(bones.joint, bones.tip, 0.95), 2.0, 2.0)), RAMP["white"])
 
 
 def shirt(canvas: Canvas, pose: Pose, ramp: int) -> None:
     """Crimson long-sleeved shirt with laces."""
     x, y = pose.chest
-    canvas.paint([torso(pose, 0.6, bottom=9.5)], ramp)
+    canvas.paint([torso(pose, 0.6, bottom=8.8)], ramp)
     if pose.side:
         canvas.dot(x - 4, y - 3, RAMP["white"], 3, 2, 1)
         return
@@ -131,8 +130,8 @@ def shirt(canvas: Canvas, pose: Pose, ramp: int) -> None:
 def tunic(canvas: Canvas, pose: Pose, ramp: int) -> None:
     """Forest tunic with a short skirt and a belt."""
     x, y = pose.chest
-    canvas.paint([skirt(pose, 5.5, 1.2), torso(pose, 0.5, bottom=8)], ramp)
-    belt(canvas, pose, "leather", "gold")
+    cloth = canvas.paint([skirt(pose, 5.0, 1.2), torso(pose, 0.5, bottom=8)], ramp)
+    belt(canvas, pose, cloth, "leather", "gold")
     if not pose.side:
         canvas.dot(x - 1.5, y - 4, RAMP["linen"], 3, 4)
         canvas.dot(x - 0.5, y - 3, RAMP["linen"], 2, 2, 2)
@@ -142,8 +141,8 @@ def plate(canvas: Canvas, pose: Pose, ramp: int) -> None:
     """Breastplate with a ridge, tassets and a mail hem."""
     x, y = pose.chest
     canvas.paint([skirt(pose, 2.5, 0.3)], RAMP["mail"])
-    canvas.paint([torso(pose, 0.7, bottom=7)], ramp)
-    canvas.recolour(turned([(y + 5.0, x, 10.0), (y + 7.0, x, 10.0)]), RAMP["gold"])
+    cloth = canvas.paint([torso(pose, 0.7, bottom=7)], ramp)
+    canvas.recolour(cloth & stripe(y + 5.0, 2), RAMP["gold"])
     if not pose.side:
         canvas.dot(x - 0.5, y - 2, ramp, 4, 1, 7)
         canvas.dot(x + 0.5, y - 2, ramp, 1, 1, 7)
@@ -154,8 +153,8 @@ def vest(canvas: Canvas, pose: Pose, ramp: int) -> None:
     """Sleeveless leather vest, open over the chest."""
     x, y = pose.chest
     gap = wedge((x - 5.0 if pose.side else x, y - 7), -0.1, 3.2, 13)
-    canvas.paint([torso(pose, 0.5, -4.5, 8.5)], ramp, within=~gap)
-    belt(canvas, pose, "mail", "steel")
+    cloth = canvas.paint([torso(pose, 0.5, -4.5, 8.5)], ramp, within=~gap)
+    belt(canvas, pose, cloth, "mail", "steel")
 
 
 def robe(canvas: Canvas, pose: Pose, ramp: int) -> None:
@@ -163,23 +162,27 @@ def robe(canvas: Canvas, pose: Pose, ramp: int) -> None:
     x, y = pose.chest
     hx, hy = pose.hips
     gap = wedge((hx - 3.5 if pose.side else hx, hy - 0.5), 0.3, 0.6, 12)
-    canvas.paint([skirt(pose, 9.0, 2.2), torso(pose, 0.7, bottom=8)], ramp, within=~gap)
-    belt(canvas, pose, "gold", "scarlet")
+    cloth = canvas.paint([skirt(pose, 9.0, 2.2), torso(pose, 0.7, bottom=8)], ramp, within=~gap)
+    belt(canvas, pose, cloth, "gold", "scarlet")
+    canvas.recolour(cloth & stripe(hy + 7.6), RAMP["gold"])
     if not pose.side:
         for k in (-1, 1):
-            canvas.recolour(capsule((x + k * 3.0, y - 5), (x + k * 0.5, y + 4), 0.7, 0.7), RAMP["gold"])
+            canvas.recolour(stencil(capsule((x + k * 3.0, y - 5), (x + k * 0.5, y + 4), 0.7, 0.7)), RAMP["gold"])
 
 
 def jacket(canvas: Canvas, pose: Pose, ramp: int) -> None:
     """Navy jacket, white shirt and red tie."""
     x, y = pose.chest
-    canvas.paint([torso(pose, 0.7, bottom=11)], ramp)
+    canvas.paint([torso(pose, 0.7, bottom=10)], ramp)
     if pose.side:
-        canvas.recolour(capsule((x - 5, y - 4), (x - 4, y + 1), 1.6, 1.0), RAMP["white"])
+        canvas.recolour(stencil(capsule((x - 5, y - 4), (x - 4, y + 1), 1.6, 1.0)), RAMP["white"])
         return
-    canvas.recolour(capsule((x, y - 5), (x, y + 3), 3.2, 0.6), RAMP["white"])
+    canvas.recolour(stencil(capsule((x, y - 5), (x, y + 3), 3.2, 0.6)), RAMP["white"])
     canvas.dot(x - 0.5, y - 3, RAMP["tie"], 2, 2, 6)
     canvas.dot(x - 0.5, y - 2, RAMP["tie"], 1, 2, 1)
+    canvas.dot(x + 0.5, y + 4, ramp, 0, 1, 6)
+    for k in (4, 7):
+        canvas.dot(x - 0.5, y + k, RAMP["gold"], 3)
 
 
 TORSOS = (shirt, tunic, plate, vest, robe, jacket)
@@ -191,5 +194,5 @@ def paint_shoes(canvas: Canvas, pose: Pose, part: str) -> None:
         return
     bones = pose.legs[int(part[3])]
     top = lerp(bones.tip, bones.joint, 0.18)
-    canvas.paint([capsule(top, bones.tip, 3.1, 2.9), foot(bones, pose.side, 0.5)], RAMP["boot"], dim=dimmed(bones))
-    canvas.recolour(ellipse(shifted(top, 0, -1.0), 3.8, 1.2), RAMP["gold"])
+    canvas.paint([capsule(top, bones.tip, 3.1, 2.9), foot(bones, pose.side, 0.5)], RAMP["boot"], dim=dimmed(bones) + 0.2)
+    canvas.recolour(stencil(ellipse(shifted(top, 0, -1.0), 3.8, 1.2)), RAMP["gold"])

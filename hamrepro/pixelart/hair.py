@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from .palettes import RAMP
-from .raster import GRID, Canvas, Mask, Shape, capsule, ellipse, shifted
+from .raster import Canvas, Mask, Shape, capsule, ellipse, shifted, stencil
 from .skeleton import Pose
-
-import numpy as np
 
 HAIR = ("green hair", "blue hair", "blond hair", "white hair", "red hair", "purple hair")
 Lock = tuple[float, float, float, float, float, float]  # from x, y, to x, y, radius at root and tip
@@ -27,9 +25,7 @@ def mirrored(*rows: Lock) -> tuple[Lock, ...]:
 def face(pose: Pose) -> Mask:
     """The part of the head that the hair on the skull leaves free."""
     opening = ellipse(shifted(pose.head, -6.0, 5.0), 9.0, 8.4) if pose.side else ellipse(shifted(pose.head, 0, 5.5), 7.4, 8.0)
-    mask = np.zeros((GRID, GRID), bool)
-    mask[opening.window] = opening.mask
-    return mask
+    return stencil(opening)
 
 
 def cap(pose: Pose, grow: float, drop: float) -> list[Shape]:
@@ -45,7 +41,7 @@ def paint_hair(canvas: Canvas, pose: Pose, part: str, style: int) -> None:
     ramp = RAMP[HAIR[style]]
     sway = WAVE[pose.phase] - 0.5 * pose.swing
     back = BACK[pose.side].get(style, ())
-    if part == "back":
+    if part == "back" and back:
         canvas.paint(locks(pose, back, sway), ramp, dim=0.3)
     if part == "head":
         short = style in (3, 4)
@@ -74,7 +70,7 @@ SIDE: tuple[tuple[Lock, ...], ...] = (
     ((5, 0, 6.5, 12, 4.6, 2.5), (2, -2, 1.5, 8, 2.6, 1.4), (-2, -6, -7, -2, 3.2, 1.2)),
     ((5, 0, 4.8, 7, 4.6, 3.4), (1, -3, 0.5, 6, 3.0, 2.6), (-4, -6, -6.5, -2, 3, 1.8), (-1, -6, -2.5, -2.5, 3, 2)),
     ((2, -5, 6.5, -7, 3, 2), (7, -9, 7.2, -9, 3.0, 3.0), (-3, -6, -6.5, -4, 3, 1), (1, -1, 0.5, 3, 1.6, 0.8)),
-    ((6, -4, 10, -3, 2.8, 1.8), (4, -7, 8.5, -9.5, 3.0, 1.8), (1, -8, 3.0, -13, 3.0, 1.8), (-3, -7, -4, -12.5, 3, 1.8), (-5, -5, -9, -7, 2.6, 1.4)),
+    ((6, 1, 10.5, 3, 2.6, 1.4), (6, -3, 11, -3, 3.0, 1.6), (4, -6, 9, -9, 3.6, 1.8), (1, -7, 3.5, -13, 3.8, 1.8), (-3, -7, -3, -13, 3.8, 1.8), (-5, -6, -8.5, -9, 3.0, 1.4)),
     ((6, 4, 6, 4, 4.0, 4.0), (9, -1, 9, -1, 4.4, 4.4), (8, -7, 8, -7, 4.4, 4.4), (2, -10, 2, -10, 4.8, 4.8), (-4.5, -7.5, -4.5, -7.5, 4.2, 4.2),
      (1.5, 0, 1.5, 0.5, 3.2, 3.0), (-3, -4, -3, -4, 2.8, 2.8)),
 )

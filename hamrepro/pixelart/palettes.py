@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from .raster import TONES
 
 RAMPS: dict[str, str] = {
-    "skin": "000000 000000 000000 000000 000000",  # replaced by one of SKINS
-    "eye": "1a1426 27406b 3f7fc4 c9d6e6 f6fafc",
+    "skin": "000000 000000 000000 000000 000000",  # stands for one of SKINS, the next for one of EYES
+    "eye": "000000 000000 000000 000000 000000",
     "boot": "3a1d0c 7a4516 b4721f e0a63c ffe08a",
     "linen": "4a3a2c 9c8a6c cbb98f e7dab4 fbf3d8",
     "gold": "4d2a08 a8690f dd9f22 f8cf4f fff3b0",
@@ -41,13 +41,24 @@ SKINS = (
     "0c2c48 2c6c9c 4e9ccc 86c8e8 c6f0fa",  # frost blue
     "2a1838 644a80 8f74ac b6a0cc dccef0",  # dusk violet
 )
+EYES = tuple(
+    f"1a1426 {iris} f6fafc"
+    for iris in (
+        "27406b 3f7fc4 c9d6e6",
+        "1e4a2c 3f9a5a d6e2d6",
+        "3a2210 7c5028 dcd4c8",
+        "7a3408 e08a1c f0e4b8",
+        "3a2a6c 7c64d0 d2d0ee",
+        "7a1420 d8384c f0d4dc",
+    )
+)
 POINTED_EARS = (False, False, False, True, True, True)
 RAMP = {name: i for i, name in enumerate(RAMPS)}
 
 
 def colours(skin: int = 0) -> NDArray[np.uint8]:
     """RGBA of every colour index, (1 + 5 ramps, 4); entry 0 is clear."""
-    ramps = [SKINS[skin], *list(RAMPS.values())[1:]]
+    ramps = [SKINS[skin], EYES[skin], *list(RAMPS.values())[2:]]
     table = np.zeros((1 + TONES * len(ramps), 4), np.uint8)
     for i, ramp in enumerate(ramps):
         for tone, code in enumerate(ramp.split()):

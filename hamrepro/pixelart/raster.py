@@ -84,9 +84,31 @@ def turned(rows: Sequence[tuple[float, float, float]]) -> Shape:
     return Shape(window, inside, brightness(0.9 * np.clip(nx, -1, 1), ny + np.zeros_like(nx)))
 
 
+def stencil(shape: Shape) -> Mask:
+    """The shape's mask on the whole canvas, (64, 64) bool."""
+    mask = np.zeros((GRID, GRID), bool)
+    mask[shape.window] = shape.mask
+    return mask
+
+
+def stripe(y: float, height: int = 1) -> Mask:
+    """Rows of the canvas, from the one nearest to y down."""
+    top = np.floor(y + 0.5)
+    return (ROW >= top) & (ROW < top + height)
+
+
+def around(windows: Sequence[tuple[slice, slice]]) -> tuple[slice, slice]:
+    """The window that holds all windows and one pixel more on every side."""
+    rows, columns = zip(*windows, strict=True)
+    return tuple(  # type: ignore[return-value]
+        slice(max(min(s.start for s in axis) - 1, 0), max(s.stop for s in axis) + 1) for axis in (rows, columns)
+    )
+
+
 def neighbours(mask: Mask) -> tuple[Mask, Mask, Mask, Mask]:
     """mask as seen from each pixel's upper, lower, left and right neighbour; outside the canvas is False."""
-    framed = np.pad(mask, 1)
+    framed = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), bool)
+    framed[1:-1, 1:-1] = mask
     return framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:]
 
 
@@ -132,30 +154,29 @@ class Canvas:
         Returns:
             The painted pixels, (64, 64) bool.
         """
-        mask, light = np.zeros((GRID, GRID), bool), np.zeros((GRID, GRID))
+        full, light = np.zeros((GRID, GRID), bool), np.zeros((GRID, GRID))
         for shape in shapes:
-            mask[shape.window] |= shape.mask
+            full[shape.window] |= shape.mask
             light[shape.window] = np.where(shape.mask, shape.light, light[shape.window])
         if within is not None:
-            mask &= within
-        light -= dim
-        tone = 1 + (light > CUTS[0]).astype(np.uint8) + (light > CUTS[1]) + (light > CUTS[2])
+            full &= within
+        window = around([shape.window for shape in shapes])
+        mask, index, bright = full[window], self.index[window], light[window] - dim
+        tone = 1 + (bright > CUTS[0]).astype(np.uint8) + (bright > CUTS[1]) + (bright > CUTS[2])
         if inner is not None:
             tone[mask & ~interior(mask)] = inner
-        tone[mask & ~interior(mask | (self.index > 0))] = 0
-        self.index[mask] = 1 + TONES * ramp + tone[mask]
-        return mask
+        tone[mask & ~interior(mask | (index > 0))] = 0
+        index[mask] = 1 + TONES * ramp + tone[mask]
+        return full
 
     def dot(self, x: float, y: float, ramp: int, tone: int, width: int = 1, height: int = 1) -> None:
         """Sets a block of pixels whose upper left one is nearest to (x, y)."""
         column, row = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
         self.index[max(row, 0) : max(row + height, 0), max(column, 0) : max(column + width, 0)] = 1 + TONES * ramp + tone
 
-    def recolour(self, shape: Shape, ramp: int) -> None:
-        """Gives the shape's pixels that are already painted another ramp and keeps their tones."""
-        there = np.zeros((GRID, GRID), bool)
-        there[shape.window] = shape.mask
-        there &= self.index > 0
+    def recolour(self, mask: Mask, ramp: int) -> None:
+        """Gives the pixels of the mask that are already painted another ramp and keeps their tones."""
+        there = mask & (self.index > 0)
         self.index[there] = 1 + TONES * ramp + (self.index[there] - 1) % TONES
 
     def clear(self, mask: Mask) -> None:

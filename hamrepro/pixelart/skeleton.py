@@ -10,7 +10,7 @@ from .raster import Point, shifted
 FRAMES = 8
 MIDDLE = 31.5
 SOLE = 58.5  # ankle height of a standing foot; the sole is on row 61
-UPPER_ARM, FOREARM, THIGH, SHIN = 6.4, 6.2, 6.8, 6.8
+UPPER_ARM, FOREARM, THIGH, SHIN = 6.4, 6.2, 7.2, 7.2
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Pose:
     asleep: bool = False
     swing: float = 0.0
     gaze: float = 0.0
+    broad: float = 1.0
 
 
 def bent(root: Point, tip: Point, upper: float, lower: float, bend: float) -> Point:
@@ -55,28 +56,28 @@ def bent(root: Point, tip: Point, upper: float, lower: float, bend: float) -> Po
 # Walk. A leg's phases: contact, down, passing, push-off, behind, swing, passing, reach; the other leg is 4 phases on.
 BOB = (1, 1, 0, 0, 1, 1, 0, 0)
 STRIDE = ((-6.5, -0.5), (-4.5, 0), (-1, 0), (2.5, 0), (6.0, -1), (5.5, -4), (0.5, -4.5), (-4.5, -2.5))  # side: ankle x, y
-STEP = (1.0, 0.5, 0.0, -1.0, -2.0, -4.0, -4.0, -1.5)  # front: ankle y
+STEP = (0.5, 0.5, 0.0, -0.6, -1.2, -2.6, -3.2, -1.4)  # front: ankle y
 ARM_SIDE = ((7.5, 8.5), (6, 9.5), (2, 11.2), (-3, 10.5), (-6.5, 8), (-5.5, 9), (-1.5, 10.8), (4, 10.8))
 ARM_FRONT = ((2.8, 9.0), (2.4, 10), (1.7, 11.2), (0.4, 10.2), (-1.0, 8.2), (-0.3, 9.2), (1.2, 11), (2.2, 10.6))
 
 # Spellcast: wrists from the shoulder, outwards and down. Side view: forwards is negative x.
-CAST_FRONT = ((1.7, 11.2), (-2.5, 8.5), (-6.0, 4.5), (3.0, 3.5), (9.5, -6.5), (6.0, -12.0), (11.8, -1.5), (7.0, 8.0))
-CAST_SIDE = ((0.5, 11.2), (-5.0, 8.0), (-7.0, 4.0), (-11, 1.0), (-11.0, -6.0), (-8.0, -11.0), (-12, -2.5), (-7.0, 8.0))
+CAST_FRONT = ((1.7, 11.2), (-2.5, 8.5), (-6.0, 4.5), (9.5, 4.5), (11.0, -5.5), (7.0, -12.0), (12.5, 0.0), (7.5, 8.0))
+CAST_SIDE = ((0.5, 11.2), (-5.0, 8.0), (-7.0, 4.0), (-11, 2.0), (-12.5, -5.0), (-11.5, -10.5), (-13, -1.0), (-8.0, 7.5))
 CAST_LIFT = (0, 1, 1, 0, 0, -1, 0, 0)
 
 # Slash: the striking arm winds up, sweeps across the body and comes back; the other arm balances.
-SLASH_FRONT = ((2.2, 10.8), (9.0, 4), (8.5, -8), (4.0, -11.5), (-6, 1.5), (-14.5, 2.5), (-12.5, 8.5), (-3.5, 10.8))
-SLASH_BALANCE = ((2.2, 10.8), (0.0, 9), (-3.0, 7.5), (1.5, 9), (3.5, 10), (4.0, 10.5), (4.0, 10), (3.0, 10.5))
-SLASH_TWIST = (0, -1, -2, -1, 1, 2, 2, 1)
-SLASH_SIDE = ((0.5, 11), (8.5, 4), (8.5, -7), (-1.0, -13), (-10.5, -7), (-12.5, 3.0), (-7.0, 10), (-1.5, 11.5))
+SLASH_FRONT = ((2.2, 10.8), (10.5, 1), (9.5, -7.5), (4.0, -11.5), (-8, 0.5), (-17, 1.0), (-16.5, 7.5), (-6.0, 10.8))
+SLASH_BALANCE = ((2.2, 10.8), (0.0, 9), (-3.0, 7.5), (2.0, 10), (0.5, 10.5), (-2.0, 9.5), (-1.0, 10), (1.5, 11))
+SLASH_TWIST = (0, -1, -2, -2, 1, 3, 3, 1)
+SLASH_SIDE = ((0.5, 11), (9.5, 3), (8, -9.5), (-8.5, -11), (-13.5, -3), (-12, 5.0), (-7.0, 10), (-1.5, 11.5))
 SLASH_SIDE_BALANCE = ((0, 11), (-6, 7), (-8.5, 5), (-6, 6.5), (2, 10), (7, 8), (6.5, 9), (3.5, 10.5))
 SLASH_LEAN = (0, 1, 1.5, 0, -2, -2.5, -2, -1)
 LUNGE = (1, 2, 2.5, 3, 4.5, 4.5, 3.5, 2)
 
 
-def front_limb(side: int, hand: Point, chest: Point, twist: float = 0.0) -> Limb:
+def front_limb(side: int, hand: Point, chest: Point, broad: float, turn: float) -> Limb:
     """An arm seen from the front. side: -1 on the picture's left, 1 on its right. hand: outwards, down."""
-    shoulder = (chest[0] + side * 8.7, chest[1] - 1.5 + twist)
+    shoulder = (chest[0] + side * 8.7 * broad + turn, chest[1] - 1.5)
     wrist = shifted(shoulder, side * hand[0], hand[1])
     return Limb(shoulder, bent(shoulder, wrist, UPPER_ARM, FOREARM, -side), wrist)
 
@@ -94,12 +95,13 @@ def front(action: str, phase: int) -> Pose:
         bob, wide = CAST_LIFT[phase], 5.0
     else:
         hands, twist, wide = (SLASH_FRONT[phase], SLASH_BALANCE[phase]), SLASH_TWIST[phase], 3.6 + LUNGE[phase] * 0.5
-        bob, behind = float(phase in (4, 5, 6)), (phase == 2, phase in (4, 5, 6))
+        bob, behind = float(phase in (4, 5, 6)), (phase == 2, phase in (3, 4, 5, 6, 7))
         steps = (-0.4 * LUNGE[phase], 0.5)
     low = max(bob, 0.0)
-    head, chest = (MIDDLE + twist * 0.5, 23.0 + bob), (MIDDLE + twist, 37.0 + bob)
-    hips = (MIDDLE, 46.0 + low)
-    arms = (front_limb(-1, hands[0], chest, 0.25 * twist), front_limb(1, hands[1], chest, -0.25 * twist))
+    head, chest = (MIDDLE + twist * 0.5, 23.0 + bob), (MIDDLE + 0.8 * twist, 36.4 + bob)
+    hips = (MIDDLE, 45.0 + low)
+    broad = 1.0 - 0.06 * abs(twist)
+    arms = (front_limb(-1, hands[0], chest, broad, max(0.5 * twist, 0.0)), front_limb(1, hands[1], chest, broad, -0.3 * abs(twist)))
     legs = []
     for side, step in zip((-1, 1), steps, strict=True):
         root, tip = (hips[0] + side * 3.7, hips[1] + 0.5), (MIDDLE + side * wide, SOLE + min(step, 0.5))
@@ -112,7 +114,7 @@ def front(action: str, phase: int) -> Pose:
     order = ("back", *names, *feet, "pelvis", "torso", *low_arms, "head", *high)
     return Pose(
         False, phase, head, chest, hips, arms, (legs[0], legs[1]), order,
-        asleep=action == "spellcast" and phase in (1, 2), swing=twist * 0.5, gaze=float((twist > 1) - (twist < -1)),
+        asleep=action == "spellcast" and phase in (1, 2), swing=twist * 0.5, gaze=float((twist > 1) - (twist < -1)), broad=broad,
     )  # fmt: skip
 
 
@@ -120,8 +122,8 @@ def profile(action: str, phase: int) -> Pose:
     """The skeleton seen from its right side, facing the picture's left. Limb 0 is the far one."""
     other = (phase + 4) % FRAMES
     bob, lean = 0.0, 0.0
-    feet: tuple[Point, Point] = ((-1.5, -0.5), (1.5, 0.0))
-    hands: tuple[Point, Point] = (shifted(CAST_SIDE[phase], -1.5, -0.5), CAST_SIDE[phase])
+    feet: tuple[Point, Point] = ((3.0, -0.5), (-2.6, 0.0))
+    hands: tuple[Point, Point] = (shifted(CAST_SIDE[phase], -2.5, -1.5), CAST_SIDE[phase])
     if action == "walk":
         bob, lean, feet, hands = BOB[phase], -0.5, (STRIDE[phase], STRIDE[other]), (ARM_SIDE[phase], ARM_SIDE[other])
     elif action == "spellcast":
@@ -129,8 +131,8 @@ def profile(action: str, phase: int) -> Pose:
         lean = (0, -0.5, -0.5, -0.5, 0, 0.5, 0, 0)[phase]
     else:
         lean, hands = SLASH_LEAN[phase], (SLASH_SIDE_BALANCE[phase], SLASH_SIDE[phase])
-        feet, bob = ((1 + 0.7 * LUNGE[phase], -0.5), (-1 - 0.9 * LUNGE[phase], 0.0)), float(phase in (4, 5))
-    hips, chest = (MIDDLE + 0.5, 46.0 + max(bob, 0.0)), (MIDDLE + 0.5 + lean, 37.0 + bob)
+        feet, bob = ((1.6 + 0.8 * LUNGE[phase], -0.5), (-1.6 - 0.9 * LUNGE[phase], 0.0)), float(phase in (4, 5))
+    hips, chest = (MIDDLE + 0.5, 45.0 + max(bob, 0.0)), (MIDDLE + 0.5 + lean, 36.4 + bob)
     head = (MIDDLE + lean * 1.2, 23.0 + bob)
     arms, legs = [], []
     for i, (hand, foot) in enumerate(zip(hands, feet, strict=True)):
