@@ -20,9 +20,10 @@ class ModelConfig:
             stride-2 transposed convolution; the last layer, to 3 channels, is implied.
         hidden: sizes of the two inner linear layers; the decoder's first is hidden[0].
         features: h. content: |Z|. actions: K. half_dimension: d.
-        family, start: see `hamrepro.dynamics.HamiltonianOperators`.
+        family, start: see `hamrepro.dynamics.HamiltonianOperators`; families without a Hamiltonian: `linear`, `gru`.
         contrast, background: start of scale and bias of the batch norm before the tanh; the frames are mostly black.
         log_std: start of every posterior's log sigma (Deviation D16).
+        label: the target that u is, `action`, or `action_view` (K = 9 on Sprites).
     """
 
     encoder_widths: tuple[int, ...] = (256,) * 5
@@ -37,6 +38,7 @@ class ModelConfig:
     contrast: float = 1.0
     background: float = 0.0
     log_std: float = 0.0
+    label: str = "action"
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,7 @@ class TrainConfig:
         schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).
         windows: `first`, frames 1..8; `cyclic`, half of the windows begin at a random phase (Deviation D13);
             `random`, any window of a longer take.
-        decoded_frames: frames per clip in the likelihood estimate (None: all; Deviation D15).
-        kl_frames: `reference` or `all` (Deviation D8).
-        single_frame_content: share of clips whose content is inferred from one frame (Deviation D17).
+        decoded_frames, content_frames, single_frame_content, kl_frames: see `hamrepro.elbo.Estimate`.
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
         precision: `auto` (two-second calibration), `float32` or `bfloat16`.
         checkpoint_every: steps between checkpoints.
@@ -70,6 +70,7 @@ class TrainConfig:
     windows: str = "first"
     decoded_frames: int | None = None
     kl_frames: str = "reference"
+    content_frames: str = "clip"
     single_frame_content: float = 0.0
     kl_warmup: float = 0.0
     precision: str = "auto"
@@ -93,12 +94,20 @@ class RunConfig:
     @property
     def sha256(self) -> str:
         """Hash of the settings; a checkpoint of another hash is refused."""
-        return sha256(dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+        settings = self.as_dict()
+        for part, name, default in _LATER:
+            if settings[part][name] == default:
+                del settings[part][name]
+        return sha256(dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+# Settings that came after the first trained weights: at their defaults they leave the hash as it was.
+_LATER = (("network", "label", "action"),)
 
 
 _LAPTOP_TRAINING = TrainConfig(
     steps=3000, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle", windows="cyclic",
-    decoded_frames=4, single_frame_content=0.5, kl_warmup=0.6,
+    batch=36, decoded_frames=4, content_frames="window", single_frame_content=0.5, kl_warmup=0.6,
 )
 _LAPTOP_NETWORK = ModelConfig(
     encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
@@ -123,7 +132,15 @@ DATASETS: dict[str, dict[str, Any]] = {
     "mug": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
 }
 
-MODELS: dict[str, dict[str, Any]] = {"halo-sp": {"family": "sp"}, "halo-u": {"family": "u"}}
+MODELS: dict[str, dict[str, Any]] = {
+    "halo-sp": {"family": "sp"},
+    "halo-u": {"family": "u"},
+    "halo-elliptic": {"family": "elliptic"},
+    "halo-linear": {"family": "linear"},
+    "halo-gru": {"family": "gru"},
+}
+
+_PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -132,7 +149,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "windows-first": {"windows": "first"},
     "adam": {"optimiser": "adam", "schedule": "one-cycle"},
     "all-frames": {"decoded_frames": None},
-    "content-from-clip": {"single_frame_content": 0.0},
+    "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
+    "k9": _PER_ACTION_VIEW,
 }
 
 
@@ -156,6 +174,8 @@ def configure(preset: str, dataset: str, model: str) -> RunConfig:
     changes = dict(_choose("data set", dataset, DATASETS)) | _choose("model", base, MODELS)
     for variant in variants:
         changes |= _choose("variant", variant, VARIANTS)
+    if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
+        raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug")) and training.windows != "first":

@@ -10,6 +10,30 @@ from hamrepro.dynamics import PhaseSpace
 from hamrepro.gaussian import Gaussian
 
 
+class Estimate(NamedTuple):
+    """How the bound of Eq. (17) is estimated in training; the defaults are the paper's.
+
+    Attributes:
+        decoded_frames: draw the sum over t' on this many frames per clip, without replacement, scaled by T over
+            their number: unbiased (None: all frames; Deviation D15).
+        content_frames: `clip`, q(z | x_{1:T}); `window`, q(z | x_{t-w+1:t}), the frames the momentum sees.
+            A bound with either (Deviation D17).
+        single_frame_content: share of the clips whose content is inferred from frame t alone, repeated:
+            content must not depend on the frame it is read from (Deviation D17).
+        kl_frames: `reference`, the sampled frame only; `all`, the release's sum over frames (Deviation D8).
+        kl_weight: of the KL terms in the loss; 1 is the bound (Deviation D18).
+    """
+
+    decoded_frames: int | None = None
+    content_frames: str = "clip"
+    single_frame_content: float = 0.0
+    kl_frames: str = "reference"
+    kl_weight: float = 1.0
+
+
+EXACT = Estimate()
+
+
 class Posterior(NamedTuple):
     """What inference gives for a batch of clips. Paper: Eqs. (11), (12), (15), (16), (22).
 

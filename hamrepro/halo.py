@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from hamrepro.config import ModelConfig
-from hamrepro.dynamics import HamiltonianOperators, PhaseSpace, embed
-from hamrepro.elbo import Elbo, Posterior
+from hamrepro.dynamics import PhaseSpace, embed
+from hamrepro.elbo import EXACT, Elbo, Estimate, Posterior
 from hamrepro.errors import ShapeError
+from hamrepro.free_dynamics import dynamics
 from hamrepro.gaussian import Gaussian, emission_log_prob
 from hamrepro.networks import ContentNetwork, Decoder, Encoder, MomentumNetwork, PositionNetwork
-from hamrepro.symplectic import spectral_abscissa
 
 
 class Halo(nn.Module):
@@ -30,7 +30,7 @@ class Halo(nn.Module):
         self.content = ContentNetwork(config)
         self.position = PositionNetwork(config)
         self.momentum = MomentumNetwork(config)
-        self.operators = HamiltonianOperators(config.actions, config.half_dimension, config.family, config.start)
+        self.operators = dynamics(config.actions, config.half_dimension, config.family, config.start)
         self.decoder = Decoder(config, config.content + config.actions * config.half_dimension)
 
     def features(self, clips: Tensor) -> Tensor:
@@ -40,26 +40,30 @@ class Halo(nn.Module):
         frames = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         return self.encoder(frames).unflatten(0, clips.shape[:2])
 
-    def infer(self, features: Tensor, action: Tensor, reference: Tensor, cyclic: Tensor | None = None) -> Posterior:
-        """Posteriors at the reference frame. Paper: Eqs. (11), (12), (22).
+    def window(self, frames: int, reference: Tensor, cyclic: Tensor | None = None) -> Tensor:
+        """Frames t-w+1..t that the momentum sees, as indices (B, w). Paper: Eq. (12). Deviation D7.
 
         Args:
-            features: h (B, T, h). action: u (B,). reference: (B,), 0..T-1.
+            frames: T. reference: t (B,), 0..T-1.
             cyclic: (B,) bool; where true the clip is one period of a cycle cut open at a random frame, and
-                the momentum's window wraps round instead of repeating frame 1 (Deviation D13).
+                the window wraps round instead of repeating frame 1 (Deviation D13).
         """
-        return Posterior(self.content(features), *self._motion(features, action, reference, cyclic), reference)
+        past = reference[:, None] + torch.arange(1 - self.momentum.window, 1, device=reference.device)
+        repeated = past.clamp_min(0)
+        return repeated if cyclic is None else torch.where(cyclic[:, None], past % frames, repeated)
 
-    def _motion(
-        self, features: Tensor, action: Tensor, reference: Tensor, cyclic: Tensor | None
-    ) -> tuple[Gaussian, Gaussian]:
-        rows = torch.arange(len(action), device=action.device)
-        past = reference[:, None] + torch.arange(1 - self.momentum.window, 1, device=action.device)
-        window = past.clamp_min(0)
-        if cyclic is not None:
-            window = torch.where(cyclic[:, None], past % features.shape[1], window)
-        position = self.position(features[rows, reference], action)
-        return position, self.momentum(features[rows[:, None], window], action)
+    def infer(self, features: Tensor, action: Tensor, reference: Tensor, cyclic: Tensor | None = None) -> Posterior:
+        """Posteriors of content and of the state at the reference frame. Paper: Eqs. (11), (12), (22).
+
+        Args:
+            features: h (B, T, h). action: u (B,). reference: (B,), 0..T-1. cyclic: see `window`.
+        """
+        window = self.window(features.shape[1], reference, cyclic)
+        seen = features[torch.arange(len(action), device=action.device)[:, None], window]
+        return self._posterior(self.content(features), seen, action, reference)
+
+    def _posterior(self, content: Gaussian, seen: Tensor, action: Tensor, reference: Tensor) -> Posterior:
+        return Posterior(content, self.position(seen[:, -1], action), self.momentum(seen, action), reference)
 
     def loss(
         self,
@@ -68,48 +72,50 @@ class Halo(nn.Module):
         noise: Callable[[str], torch.Generator],
         *,
         cyclic: Tensor | None = None,
-        decoded_frames: int | None = None,
-        kl_frames: str = "reference",
-        single_frame_content: float = 0.0,
-        kl_weight: float = 1.0,
+        estimate: Estimate = EXACT,
     ) -> dict[str, Tensor]:
         """Minus the ELBO and its terms, batch means in nats per clip. Paper: Eqs. (11)-(17).
 
         Args:
-            noise: stream name -> generator. cyclic: see `infer`.
-            decoded_frames: draw the sum over t' on this many frames per clip, drawn without replacement, and
-                scale by T over their number: an unbiased estimate of Eq. (17) (Deviation D15).
-            kl_frames: `reference`, the paper's Eq. (17); `all`, the release's sum over every frame (Deviation D8).
-            single_frame_content: share of the clips whose content is inferred from the reference frame alone,
-                repeated T times: content must not depend on which frame it is read from (Deviation D17).
-            kl_weight: of the three KL terms in `loss`; 1 is the paper's bound (Deviation D18).
+            noise: stream name -> generator. cyclic: see `window`. estimate: how the bound is estimated.
         """
         batch, frames = clips.shape[:2]
-        reference = torch.randint(frames, (batch,), generator=noise("reference")).to(action.device)
-        features = self.features(clips)
-        posterior = self.infer(features, action, reference, cyclic)
-        draw = noise("posterior")
         rows = torch.arange(batch, device=action.device)
-        if single_frame_content:
-            single = (torch.rand(batch, generator=noise("content")) < single_frame_content).to(action.device)
-            repeated = features[rows, reference][:, None].expand_as(features)
-            posterior = posterior._replace(content=self.content(torch.where(single[:, None, None], repeated, features)))
+        reference = torch.randint(frames, (batch,), generator=noise("reference")).to(action.device)
+        window = self.window(frames, reference, cyclic)
+        if estimate.content_frames == "window":
+            seen = content = self.features(clips[rows[:, None], window])
+        else:
+            content = self.features(clips)
+            seen = content[rows[:, None], window]
+        if estimate.single_frame_content:
+            single = torch.rand(batch, generator=noise("content")) < estimate.single_frame_content
+            content = torch.where(single.to(action.device)[:, None, None], seen[:, -1:].expand_as(content), content)
+        posterior = self._posterior(self.content(content), seen, action, reference)
+        draw = noise("posterior")
         z, q, p = (
             part.sample(torch.randn(part.mean.shape, generator=draw).to(action.device)) for part in posterior[:3]
         )
         positions, targets = self.positions(PhaseSpace(q, p), action, reference, frames), clips
-        chosen = decoded_frames or frames
-        if chosen < frames:
-            columns = torch.rand(batch, frames, generator=draw).argsort(1)[:, :chosen].to(action.device)
+        decoded = estimate.decoded_frames or frames
+        if decoded < frames:
+            columns = torch.rand(batch, frames, generator=draw).argsort(1)[:, :decoded].to(action.device)
             positions, targets = positions[rows[:, None], columns], targets[rows[:, None], columns]
-        log_likelihood = emission_log_prob(targets, self.decode(z, positions)) * (frames / chosen)
+        log_likelihood = emission_log_prob(targets, self.decode(z, positions)) * (frames / decoded)
         elbo = Elbo.of(posterior, log_likelihood)
-        if kl_frames == "all":
-            every = torch.arange(frames, device=action.device).repeat(batch)
-            repeat = [None if part is None else part.repeat_interleave(frames, 0) for part in (features, action, cyclic)]
-            motion = [part.kl().unflatten(0, (batch, frames)).sum(1) for part in self._motion(*repeat[:2], every, repeat[2])]
-            elbo = elbo._replace(kl_position=motion[0], kl_momentum=motion[1])
-        return elbo.terms(kl_weight)
+        if estimate.kl_frames == "all":
+            elbo = elbo._replace(**self._kl_of_all_frames(content, action, cyclic))
+        return elbo.terms(estimate.kl_weight)
+
+    def _kl_of_all_frames(self, features: Tensor, action: Tensor, cyclic: Tensor | None) -> dict[str, Tensor]:
+        """KL of position and momentum summed over every frame as reference (B,): the release's bound."""
+        batch, frames = features.shape[:2]
+        every = torch.arange(frames, device=action.device).repeat(batch)
+        action, features = action.repeat_interleave(frames), features.repeat_interleave(frames, 0)
+        around = None if cyclic is None else cyclic.repeat_interleave(frames)
+        seen = features[torch.arange(len(every), device=every.device)[:, None], self.window(frames, every, around)]
+        motion = {"kl_position": self.position(seen[:, -1], action), "kl_momentum": self.momentum(seen, action)}
+        return {name: gaussian.kl().unflatten(0, (batch, frames)).sum(1) for name, gaussian in motion.items()}
 
     def encode(self, clips: Tensor, action: Tensor, *, conditioning: str = "clip") -> Posterior:
         """Posteriors with the state at frame 1, the starting frame of Table 1. Deviation D12.
@@ -188,5 +194,4 @@ class Halo(nn.Module):
 
     def diagnostics(self) -> dict[str, float]:
         """What to log beside the loss: the growth rate max Re(lambda) of every operator, per frame."""
-        rates = spectral_abscissa(self.operators.generators())
-        return {f"growth_rate/{k}": rate for k, rate in enumerate(rates.tolist())}
+        return {f"growth_rate/{k}": rate for k, rate in enumerate(self.operators.growth_rates().tolist())}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hamrepro.config import RunConfig
+from hamrepro.elbo import EXACT, Estimate
 from hamrepro.halo import Halo
 from hamrepro.randomness import generator
 
@@ -21,8 +22,7 @@ class Model(Protocol):
     """
 
     def loss(self, clips: Tensor, action: Tensor, noise: Callable[[str], torch.Generator], *,
-             cyclic: Tensor | None = None, decoded_frames: int | None = None, kl_frames: str = "reference",
-             single_frame_content: float = 0.0, kl_weight: float = 1.0) -> dict[str, Tensor]: ...
+             cyclic: Tensor | None = None, estimate: Estimate = EXACT) -> dict[str, Tensor]: ...
 
     def generate(self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0) -> Tensor: ...
 

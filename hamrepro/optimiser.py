@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hamrepro.config import TrainConfig
+from hamrepro.elbo import Estimate
 from hamrepro.errors import CheckpointError, ConfigError
 
 
@@ -26,9 +27,12 @@ def rate(config: TrainConfig, step: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
 
 
-def kl_weight(config: TrainConfig, step: int) -> float:
-    """Weight of the KL terms at a step: a linear rise to 1 over the first `kl_warmup` of the run. Deviation D18."""
-    return min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
+def estimate(config: TrainConfig, step: int) -> Estimate:
+    """How the bound is estimated at a step; the KL weight rises linearly to 1 over `kl_warmup` (Deviation D18)."""
+    weight = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
+    return Estimate(
+        config.decoded_frames, config.content_frames, config.single_frame_content, config.kl_frames, weight
+    )
 
 
 class Optimiser:
@@ -84,7 +88,7 @@ class Optimiser:
     def state(self) -> dict[str, Tensor]:
         """All moments and counters, keyed `<parameter>/<slot>`."""
         return {
-            f"{name}/{key}": torch.as_tensor(value).detach().clone().contiguous()
+            f"{name}/{key}": torch.as_tensor(value).detach().cpu().clone().contiguous()
             for name, part, p in self._slots() for key, value in part.state[p].items()
         }
 
@@ -92,7 +96,7 @@ class Optimiser:
         """Take back what `state` gave.
 
         Raises:
-            CheckpointError: a moment of an unknown parameter.
+            CheckpointError: a moment of an unknown parameter, or of another shape.
         """
         slots = {name: (part, p) for name, part, p in self._slots()}
         for key, value in state.items():
@@ -100,4 +104,6 @@ class Optimiser:
             if name not in slots:
                 raise CheckpointError(f"optimiser state of an unknown parameter {name!r}", "a state of this model")
             part, p = slots[name]
+            if value.ndim and value.shape != p.shape:
+                raise CheckpointError(f"optimiser state {key} {tuple(value.shape)}", f"{tuple(p.shape)}, a state of this model")
             part.state[p][slot] = value.clone() if slot == "step" else value.clone().to(p.device)

@@ -22,8 +22,8 @@ from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
 from hamrepro.errors import CheckpointError, NonFiniteError
 from hamrepro.models import build
-from hamrepro.optimiser import Optimiser, kl_weight, rate
-from hamrepro.precision import choose_precision
+from hamrepro.optimiser import Optimiser, estimate, rate
+from hamrepro.precision import choose_device, choose_precision
 from hamrepro.randomness import generator
 
 LOG_EVERY = 25
@@ -60,15 +60,40 @@ class _Stop:
             signal.signal(number, handler)
 
 
-def _prepare(folder: Path, config: RunConfig, device: torch.device) -> dict[str, Any]:
+def _prepare(folder: Path, config: RunConfig, device: torch.device, saved: dict[str, Any] | None) -> dict[str, Any]:
     """The run's environment, decided once: a resumed run keeps the precision it began with."""
-    path = folder / "environment.json"
-    if path.exists():
-        return json.loads(path.read_text())
-    made = environment(choose_precision(config.training.precision, device), device)
-    checkpoint.write_atomically(folder / "config.json", json.dumps(config.as_dict(), indent=1).encode())
-    checkpoint.write_atomically(path, json.dumps(made, indent=1).encode())
+    made = saved["environment"] if saved else environment(choose_precision(config.training.precision, device), device)
+    for name, content in (("config.json", config.as_dict()), ("environment.json", made)):
+        checkpoint.write_atomically(folder / name, json.dumps(content, indent=1).encode())
+    _forget_rows_after(saved["step"] if saved else 0, folder / "stats.jsonl")
     return made
+
+
+def _forget_rows_after(step: int, path: Path) -> None:
+    """Drop what was logged after the saved step: it is about to be logged again. A torn line goes too."""
+    rows = []
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        try:
+            rows += [line + b"\n"] if json.loads(line)["step"] <= step else []
+        except (ValueError, KeyError, TypeError):
+            continue
+    checkpoint.write_atomically(path, b"".join(rows))
+
+
+def _restore(
+    saved: checkpoint.State, model: nn.Module, optimiser: Optimiser, seed: int, clip_set: ClipSet, folder: Path
+) -> None:
+    weights, moments, meta = saved
+    if meta["data_sha256"] != clip_set.sha256 or meta["seed"] != seed:
+        raise CheckpointError(
+            f"{folder} holds seed {meta['seed']} on data {meta['data_sha256'][:12]}",
+            f"seed {seed} on data {clip_set.sha256[:12]}", "use another folder",
+        )
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{folder}: {error}", "the weights of this model", "delete this run") from error
+    optimiser.load(moments)
 
 
 def _guard(terms: Tensor, names: list[str], steps: list[int], folder: Path) -> None:
@@ -98,23 +123,20 @@ def train(
         The model, in training mode, and whether all steps are done.
 
     Raises:
-        NonFiniteError: a term of the loss was NaN or infinite. CheckpointError: no saved state can be used,
-        or another process trains in this folder.
+        NonFiniteError: a term of the loss, a weight or a moment was NaN or infinite; nothing of it is saved.
+        CheckpointError: no saved state can be used, it is of another seed or other data, or another process
+        trains in this folder. ConfigError: no such device.
     """
-    place, training = torch.device(device), config.training
-    folder.mkdir(parents=True, exist_ok=True)
+    place, training = choose_device(device), config.training
     with checkpoint.lock(folder):
-        made = _prepare(folder, config, place)
         model = build(config, seed).to(place).train()
         optimiser = Optimiser(model, training)
         saved = checkpoint.load_latest(folder, config.sha256)
         done, seconds = 0, 0.0
         if saved is not None:
-            model.load_state_dict(saved[0])
-            optimiser.load(saved[1])
+            _restore(saved, model, optimiser, seed, clip_set, folder)
             done, seconds = saved[2]["step"], saved[2]["train_seconds"]
-            if saved[2]["data_sha256"] != clip_set.sha256:
-                raise CheckpointError(f"{folder} was trained on other data", clip_set.sha256[:12], "use another folder")
+        made = _prepare(folder, config, place, saved and saved[2])
         low = made["precision"] == "bfloat16"
         window: list[Tensor] = []
         began = time.monotonic()
@@ -131,13 +153,11 @@ def train(
 
         with _Stop() as stop, bar:
             while done < training.steps:
-                batch = draw_batch(clip_set, training, seed, done, place)
+                batch = draw_batch(clip_set, training, seed, done, place, config.network.label)
                 with torch.autocast(place.type, torch.bfloat16, enabled=low):
                     terms = model.loss(
                         batch.clips, batch.action, lambda stream: generator(seed, stream, done), cyclic=batch.cyclic,
-                        decoded_frames=training.decoded_frames, kl_frames=training.kl_frames,
-                        single_frame_content=training.single_frame_content,
-                        kl_weight=kl_weight(training, done),
+                        estimate=estimate(training, done),
                     )
                 optimiser.update(terms["loss"], done)
                 window.append(torch.stack([term.detach().float() for term in terms.values()]))
@@ -145,16 +165,18 @@ def train(
                 bar.update()
                 late = stop_after is not None and time.monotonic() - began > stop_after
                 ending = done == training.steps or stop.signal is not None or late
-                if done % LOG_EVERY == 0 or ending:
+                logging, saving = done % LOG_EVERY == 0 or ending, done % training.checkpoint_every == 0 or ending
+                if logging or saving:
                     log = torch.stack(window).cpu()
-                    window.clear()
                     _guard(log, list(terms), list(range(done - len(log), done)), folder)
+                if logging:
+                    window.clear()
                     _write_stats(folder, done, dict(zip(terms, log.mean(0).tolist(), strict=True)), model,
                                  rate(training, done - 1), seconds + time.monotonic() - began)
                     bar.set_postfix(loss=f"{log[:, 0].mean():.0f} nats", refresh=False)
                 if on_step is not None:
                     on_step(done, model)
-                if done % training.checkpoint_every == 0 or ending:
+                if saving:
                     save()
                 if ending:
                     break
@@ -163,5 +185,8 @@ def train(
 
 def _write_stats(folder: Path, step: int, terms: dict[str, float], model: nn.Module, factor: float, seconds: float) -> None:
     row = {"step": step, "seconds": round(seconds, 2), "rate": factor, **terms, **model.diagnostics()}
-    with open(folder / "stats.jsonl", "a") as file:
-        file.write(json.dumps(row) + "\n")
+    try:
+        with open(folder / "stats.jsonl", "a") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise checkpoint.unwritable(folder / "stats.jsonl", error) from error
