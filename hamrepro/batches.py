@@ -54,11 +54,17 @@ def order(count: int, batch: int, seed: int, step: int) -> Tensor:
     return shuffles[first - epochs[0] * count :][:batch]
 
 
-def draw_batch(clip_set: ClipSet, config: TrainConfig, seed: int, step: int, device: torch.device) -> Batch:
-    """The batch of one step. Paper: Section 4 (random subsequences), Deviation D13 (cyclic windows)."""
+def draw_batch(
+    clip_set: ClipSet, config: TrainConfig, seed: int, step: int, device: torch.device, label: str = "action"
+) -> Batch:
+    """The batch of one step. Paper: Section 4 (random subsequences), Deviation D13 (cyclic windows).
+
+    Args:
+        label: the target that u is, `ModelConfig.label`.
+    """
     index = order(len(clip_set), config.batch, seed, step)
     start = clip_set.starts(index, generator(seed, "window", step), config.windows)
     clips = clip_set.clips(index, start, clip_set.frames)
     cyclic = (start > 0) & clip_set.cyclic
-    action = clip_set.targets["action"][index]
+    action = clip_set.targets[label][index]
     return Batch(normalise(clips.to(device)), action.to(device), cyclic.to(device), index)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hamrepro.errors import ConfigError, ShapeError
-from hamrepro.symplectic import flow_powers, sp_element, u_element
+from hamrepro.symplectic import flow_powers, sp_element, spectral_abscissa, u_element
 
 FAMILIES = ("sp", "u", "u_sym", "elliptic")
 
@@ -39,7 +39,7 @@ class PhaseSpace(NamedTuple):
         return cls(*state.chunk(2, -1))
 
 
-def _check_index(name: str, index: Tensor, batch: int, size: int) -> None:
+def check_index(name: str, index: Tensor, batch: int, size: int) -> None:
     """A wrong index would silently read another action or frame; on an accelerator looking at it would wait."""
     if index.shape != (batch,) or index.dtype != torch.int64:
         raise ShapeError(f"{name} {tuple(index.shape)} {index.dtype}", f"int64 ({batch},)")
@@ -49,7 +49,51 @@ def _check_index(name: str, index: Tensor, batch: int, size: int) -> None:
         raise ShapeError(f"{name} in {int(index.min())}..{int(index.max())}", f"0..{size - 1}")
 
 
-class HamiltonianOperators(nn.Module):
+class LinearDynamics(nn.Module):
+    """A time-invariant linear flow per action, s_{t'} = e^{(t'-t) H_k} s_t. Paper: Eqs. (7), (8), (13).
+
+    What H_k may be is said by `generators`, what e^{oH} costs by `powers`.
+    """
+
+    actions: int
+    half_dimension: int
+
+    def generators(self) -> Tensor:
+        """H (K, 2d, 2d)."""
+        raise NotImplementedError
+
+    def powers(self, frames: int) -> Tensor:
+        """e^{oH} for offsets o in -(T-1)..T-1, (K, 2T-1, 2d, 2d)."""
+        raise NotImplementedError
+
+    def growth_rates(self) -> Tensor:
+        """Largest real part among the eigenvalues of each H, per frame (K,): 0 where no mode grows."""
+        return spectral_abscissa(self.generators())
+
+    def flow(self, state: PhaseSpace, action: Tensor, reference: Tensor, frames: int) -> PhaseSpace:
+        """States of all frames from the state of one. Paper: Eqs. (8), (13). Deviation D5.
+
+        Args:
+            state: at the reference frame, (B, d) each. action: u as indices (B,), 0..K-1.
+            reference: frame index (B,), 0..T-1. frames: T.
+
+        Returns:
+            q and p (B, T, d).
+
+        Raises:
+            ShapeError: shapes that do not fit, an action or a frame out of range.
+        """
+        if state.q.ndim != 2 or state.q.shape[-1] != self.half_dimension:
+            raise ShapeError(f"q of shape {tuple(state.q.shape)}", f"(B, {self.half_dimension})")
+        check_index("action", action, len(state.q), self.actions)
+        check_index("reference frame", reference, len(state.q), frames)
+        powers = self.powers(frames)
+        offsets = torch.arange(frames, device=action.device) - reference[:, None] + frames - 1
+        steps = powers[action[:, None], offsets]
+        return PhaseSpace.from_state(torch.einsum("btij,bj->bti", steps, state.state.to(steps.dtype)))
+
+
+class HamiltonianOperators(LinearDynamics):
     r"""One time-invariant Hamiltonian H_k per action, block-diagonal by construction. Paper: Eqs. (7), (8), (13).
 
     Families:
@@ -101,27 +145,9 @@ class HamiltonianOperators(nn.Module):
         skew = self.skew if self.family == "u" else torch.zeros_like(self.symmetric)
         return u_element(skew, self.symmetric)
 
-    def flow(self, state: PhaseSpace, action: Tensor, reference: Tensor, frames: int) -> PhaseSpace:
-        """States of all frames from the state of one. Paper: Eqs. (8), (13). Deviation D5.
-
-        Args:
-            state: at the reference frame, (B, d) each. action: u as indices (B,), 0..K-1.
-            reference: frame index (B,), 0..T-1. frames: T.
-
-        Returns:
-            q and p (B, T, d).
-
-        Raises:
-            ShapeError: shapes that do not fit, an action or a frame out of range.
-        """
-        if state.q.ndim != 2 or state.q.shape[-1] != self.half_dimension:
-            raise ShapeError(f"q of shape {tuple(state.q.shape)}", f"(B, {self.half_dimension})")
-        _check_index("action", action, len(state.q), self.actions)
-        _check_index("reference frame", reference, len(state.q), frames)
-        powers = flow_powers(self.generators(), frames)
-        offsets = torch.arange(frames, device=action.device) - reference[:, None] + frames - 1
-        steps = powers[action[:, None], offsets]
-        return PhaseSpace.from_state(torch.einsum("btij,bj->bti", steps, state.state.to(steps.dtype)))
+    def powers(self, frames: int) -> Tensor:
+        """Symplectic e^{oH}, o in -(T-1)..T-1: one exponential, the inverse in closed form. Paper: Definition 5."""
+        return flow_powers(self.generators(), frames)
 
 
 def embed(position: Tensor, action: Tensor, actions: int) -> Tensor:
@@ -138,6 +164,6 @@ def embed(position: Tensor, action: Tensor, actions: int) -> Tensor:
     """
     if position.ndim != 3:
         raise ShapeError(f"position of shape {tuple(position.shape)}", "(B, T, d)")
-    _check_index("action", action, len(position), actions)
+    check_index("action", action, len(position), actions)
     mask = nn.functional.one_hot(action, actions).to(position.dtype)
     return torch.einsum("btd,bk->btkd", position, mask).flatten(-2)
