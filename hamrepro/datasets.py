@@ -1,20 +1,32 @@
-"""Data sets by name: one Protocol, one `load`."""
+"""Data sets by name: one Protocol, one `load`, one `check` of what was loaded."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from hamrepro.errors import ConfigError
+from hamrepro.errors import ConfigError, DataError
 
 NAMES = ("sprites", "sprites-procedural", "faces-procedural", "mug")
+PINS = Path(__file__).resolve().parents[1] / "data" / "pins.json"
+CHUNK = 36  # characters composited at a time where a whole block is hashed: 14 MB
 
 
 class ClipSet(Protocol):
-    """What every data set is: clips by number, made on demand."""
+    """What every data set is: clips by number, made on demand.
+
+    Attributes:
+        name: one of `NAMES`. split: "train", "fit", "validation" or "test"; fit and validation make up train.
+        frames: the training length T. cyclic: whether a clip is one period of a cycle.
+        targets: int64 (N,) each; always "action". classes: names of the classes of each target.
+        groups: int64 (N,), the cluster of a clip in the bootstrap: its character or person.
+        sha256: identity of the data.
+    """
 
     name: str
     split: str
@@ -29,9 +41,22 @@ class ClipSet(Protocol):
 
     def __len__(self) -> int: ...
 
-    def clips(self, index: Tensor, start: Tensor | None = None, frames: int | None = None) -> Tensor: ...
+    def clips(self, index: Tensor, start: Tensor | None = None, frames: int | None = None) -> Tensor:
+        """uint8 (B, T, 3, 64, 64), frames counted from `start` (0: the clip's first)."""
+        ...
 
-    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "first") -> Tensor: ...
+    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "first") -> Tensor:
+        """First frames of training windows, int64 (B,); policy "first", "cyclic" or "random"."""
+        ...
+
+
+class Block(NamedTuple):
+    """One line of `check`: a part of a data set, its hash, the pinned one ("" where none is), whether it is right."""
+
+    block: str
+    sha256: str
+    expected: str
+    ok: bool
 
 
 def load(name: str, split: str) -> ClipSet:
@@ -41,20 +66,62 @@ def load(name: str, split: str) -> ClipSet:
         ConfigError: unknown data set or split.
         DataError: its files are missing or damaged.
     """
-    if name == "sprites":
-        from hamrepro.sheets import ATTRIBUTES, SHEETS, SHOES, locate, read
-        from hamrepro.sprites import Sprites, cells
+    if name in ("sprites", "sprites-procedural"):
+        from hamrepro.sprites import load_sprites
 
-        root = locate()
-        values = [paths for attribute in ATTRIBUTES for paths in SHEETS[attribute]]
-        return Sprites(np.stack([cells(read(root, paths)) for paths in [*values, SHOES]]), split)
-    if name == "sprites-procedural":
-        from hamrepro.pixelart import draw_layers
-        from hamrepro.sprites import Sprites
-
-        return Sprites(draw_layers(), split, name)
+        return load_sprites(name, split)
     if name in NAMES:
         from hamrepro.faces import load_faces
 
         return load_faces(name, split)
     raise ConfigError(f"unknown data set {name!r}", f"one of {', '.join(NAMES)}")
+
+
+def digests(name: str) -> dict[str, str]:
+    """sha256 of the parts of a data set.
+
+    Sprites: "layers and split", then every action-view as the bytes of its uint8 array (1296, 8, 64, 64, 3), characters
+    in the order of their ids; some seconds. Faces: "train" and "test".
+
+    Raises:
+        ConfigError, DataError: see `load`.
+    """
+    from hamrepro.sprites import CHARACTERS, LABELS, Sprites
+
+    clip_set = load(name, "train")
+    if not isinstance(clip_set, Sprites):
+        return {split: load(name, split).sha256 for split in ("train", "test")}
+    found = {"layers and split": clip_set.sha256}
+    for label, block in enumerate(LABELS):
+        digest = sha256()
+        for characters in torch.arange(CHARACTERS).split(CHUNK):
+            clips = clip_set.compose(characters, torch.full_like(characters, label))
+            digest.update(clips.movedim(2, -1).contiguous().cpu().numpy())
+        found[block] = digest.hexdigest()
+    return found
+
+
+def pins(name: str) -> dict[str, str]:
+    """Expected `digests` of a data set, from `data/pins.json`; empty where none are known, as for licensed data.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(PINS.read_text(encoding="utf-8")).get(name, {})
+    except (OSError, ValueError) as error:
+        raise DataError(f"{PINS}: {error}", "the expected hashes", "git checkout data") from error
+
+
+def check(name: str) -> list[Block]:
+    """Compare a data set with its pins. A block without a pin is right only in `mug`, which nobody may publish.
+
+    Raises:
+        ConfigError, DataError: see `load`.
+    """
+    found, expected = digests(name), pins(name)
+    missing = {block: "" for block in expected if block not in found}
+    return [
+        Block(block, digest, expected.get(block, ""), digest == expected.get(block, digest if name == "mug" else ""))
+        for block, digest in (found | missing).items()
+    ]

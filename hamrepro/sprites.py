@@ -1,136 +1,86 @@
-"""Sprites: attribute layers to clips, composited per batch. Paper: Section 4; recipe of DSVAE's generator.
+"""Sprites: attribute layers to clips, composited per batch. Paper: Section 4; the recipe of DSVAE's generator.
 
-A character is four attributes of six values. Its clip is five layers composited over opaque black (skin, pants, tops,
-hair, shoes), with an integer rule whose bytes are Pillow's, so no array of the whole set (1.15 GB) is kept.
+A character is four attributes of six values. Its clip is five layers (skin, pants, tops, hair, shoes) composited over
+opaque black with an integer rule whose bytes are Pillow's, so no array of the whole set (1.15 GB) is ever made.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
+from hashlib import sha256
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hamrepro.errors import ConfigError, ShapeError
-from hamrepro.sheets import ATTRIBUTES, SHEETS, SHOES
+from hamrepro.layers import (
+    ACTIONS,
+    COLUMNS,
+    FRAMES,
+    ROWS,
+    SIZE,
+    VIEWS,
+    composite,
+    pack,
+    sheet_layers,
+    translucent,
+    unpack,
+)
+from hamrepro.sheets import ATTRIBUTES, SHEETS, SHOES, locate, verify
 
-__all__ = ["ACTIONS", "ATTRIBUTES", "COLUMNS", "ROWS", "SHEETS", "SHOES", "VIEWS", "Sprites", "composite", "pack", "split"]
+__all__ = ["ACTIONS", "ATTRIBUTES", "COLUMNS", "ROWS", "SHEETS", "SHOES", "VIEWS", "Sprites", "load_sprites"]
 
-ACTIONS = ("walk", "spellcast", "slash")
-VIEWS = ("front", "left", "right")
-VALUES = 6
-FRAMES = 8
-SIZE = 64
-CHARACTERS = VALUES ** len(ATTRIBUTES)
 LABELS = tuple(f"{action} {view}" for action in ACTIONS for view in VIEWS)
+SPLITS = {"train": (0, 1000), "fit": (0, 900), "validation": (900, 1000), "test": (1000, 1296)}
+VALUES = 6
+CHARACTERS = VALUES ** len(ATTRIBUTES)
 SHOES_LAYER = VALUES * len(ATTRIBUTES)
+CACHED_FRAMES = 16
 
-# Row (front, left, right, back) and columns of the sheet, in cells of 64 pixels from the top left corner.
-ROWS = {"walk": (10, 9, 11), "spellcast": (2, 1, 3), "slash": (14, 13, 15)}
-BACK_ROWS = {"walk": (8,), "spellcast": (0,), "slash": (12,)}
-COLUMNS = {"walk": (8, 1, 2, 3, 4, 5, 6, 7), "spellcast": (0, 1, 2, 3, 4, 5, 4, 6), "slash": (0, 1, 2, 3, 4, 5, 4, 0)}
-
-OPAQUE_BLACK = -(1 << 24)  # R = G = B = 0, A = 255 as a packed little-endian int32
-
-
-def cells(sheet: np.ndarray, rows: dict[str, tuple[int, ...]] = ROWS) -> np.ndarray:
-    """Cells of one sheet in the order of the labels: uint8 (1344, 832, 4) to (actions * views * 8, 64, 64, 4)."""
-    grid = sheet.reshape(sheet.shape[0] // SIZE, SIZE, sheet.shape[1] // SIZE, SIZE, 4)
-    row = [r for action in ACTIONS for r in rows[action] for _ in range(FRAMES)]
-    column = [c for action in ACTIONS for _ in rows[action] for c in COLUMNS[action]]
-    return grid.swapaxes(1, 2)[row, column]
+VALUE_NAMES = {
+    "skin": ("light", "tanned", "dark elf", "dark elf 2", "dark", "dark 2"),
+    "pants": ("white trousers", "golden greaves", "red trousers", "metal greaves", "teal trousers", "formal trousers"),
+    "tops": ("maroon shirt", "teal shirt", "white shirt", "plate armour", "leather armour", "shirt and tie"),
+    "hair": ("green messy", "blue long knot", "blonde messy", "white bangs", "red plain", "purple afro"),
+}
 
 
-def pack(layers: np.ndarray) -> Tensor:
-    """RGBA uint8 (..., 4) to one int32 a pixel (...): alpha is the top byte, so an opaque pixel is negative."""
-    if layers.dtype != np.uint8 or layers.shape[-1:] != (4,):
-        raise ShapeError(f"layers {layers.dtype} {layers.shape}", "uint8 RGBA (..., 4)")
-    return torch.from_numpy(np.ascontiguousarray(layers).view("<i4")[..., 0])
-
-
-def has_partial(packed: Tensor) -> Tensor:
-    """Which pixels are neither transparent nor opaque: bool, shape of `packed`."""
-    alpha = packed >> 24 & 255
-    return (alpha > 0) & (alpha < 255)
-
-
-def blend(below: Tensor, above: Tensor) -> Tensor:
-    """Pillow's alpha_composite of packed pixels over opaque ones, in integers.
-
-    Pillow rounds ``(above * a + below * (255 - a)) / 255`` in fixed point with 7 extra bits; over an opaque pixel its
-    two coefficients are exactly 128 a and 128 (255 - a).
-    """
-    alpha = above >> 24 & 255
-    result = torch.full_like(below, OPAQUE_BLACK)
-    for shift in (0, 8, 16):
-        value = 128 * ((above >> shift & 255) * alpha + (below >> shift & 255) * (255 - alpha) + 128)
-        result |= ((value >> 8) + value >> 15) << shift
-    return result
-
-
-def composite(layers: Sequence[Tensor], partial: Sequence[bool] | None = None) -> Tensor:
-    """Layers, bottom to top, over opaque black; bytes equal to Pillow's.
-
-    Args:
-        layers: packed int32 tensors of one shape.
-        partial: per layer, whether it can have pixels that are neither transparent nor opaque; looked up when None.
-
-    Returns:
-        packed int32, opaque.
-    """
-    below = torch.full_like(layers[0], OPAQUE_BLACK)
-    for number, above in enumerate(layers):
-        result = torch.where(above < 0, above, below)
-        if partial is None or partial[number]:
-            mask = has_partial(above)
-            result[mask] = blend(below[mask], above[mask])
-        below = result
-    return below
-
-
-def planes(packed: Tensor) -> Tensor:
-    """Packed int32 (..., H, W) to RGB uint8 (..., 3, H, W), contiguous."""
-    return torch.stack([(packed >> shift).to(torch.uint8) for shift in (0, 8, 16)], dim=-3)
-
-
-def split(name: str) -> Tensor:
+def characters_of(split: str) -> Tensor:
     """Character ids of a split, in split order: int64 (n,).
 
-    `train` is the first 1,000 of the permutation, `test` the other 296 (DSVAE's rule); `fit` and `validation` cut
-    `train` into its first 900 and last 100, so that no choice is ever made on the test set.
+    DSVAE's rule: the first 1,000 of a fixed permutation are `train`, the other 296 `test`. `fit` and `validation` cut
+    `train` into its first 900 and last 100, so that no choice is made on the test set.
 
     Raises:
         ConfigError: unknown split.
 
-    >>> split("train")[:4].tolist(), len(split("test"))
+    >>> characters_of("train")[:4].tolist(), len(characters_of("test"))
     ([1116, 1135, 17, 469], 296)
     """
-    spans = {"train": (0, 1000), "test": (1000, 1296), "fit": (0, 900), "validation": (900, 1000)}
-    if name not in spans:
-        raise ConfigError(f"unknown split {name!r}", f"one of {', '.join(spans)}")
+    if split not in SPLITS:
+        raise ConfigError(f"unknown split {split!r}", f"one of {', '.join(SPLITS)}")
     order = np.random.RandomState(423).permutation(CHARACTERS)
-    return torch.from_numpy(order[slice(*spans[name])].astype(np.int64))
+    return torch.from_numpy(order[slice(*SPLITS[split])].astype(np.int64))
 
 
-def attributes(characters: Tensor) -> Tensor:
-    """Character ids (n,) to values of skin, pants, tops, hair, int64 (n, 4); id = 216 skin + 36 pants + 6 tops + hair."""
-    weights = torch.tensor([216, 36, 6, 1])
-    return characters[:, None] // weights % VALUES
+def attributes_of(characters: Tensor) -> Tensor:
+    """Ids (n,) to values of skin, pants, tops, hair, int64 (n, 4); id = 216 skin + 36 pants + 6 tops + hair."""
+    return characters[:, None] // torch.tensor([216, 36, 6, 1]) % VALUES
 
 
 class Sprites:
-    """The nine action-views of every character of a split, composited on demand. Obeys `datasets.ClipSet`.
+    """Nine action-views of every character of a split, composited on demand. Obeys `datasets.ClipSet`.
 
-    Clip `label * n + i` shows action-view `label` (3 action + view) of character i of the split's n.
+    Clip `n label + i` shows action-view `label` (3 action + view) of character i of the split's n.
 
     Args:
-        layers: uint8 RGBA (25, 72, 64, 64, 4): six skins, pants, tops, hairs, then the shoes; 9 action-views x 8 cells.
-        split_name: "train", "fit", "validation" or "test".
-        name: name of the data set.
-        device: where the layers live and the clips are made.
+        layers: packed int32 (25, 72, 64, 64) from `pack`: six skins, pants, tops, hairs, then the shoes; 9 action-views
+            of 8 cells. Where it lives is where clips are made.
+        split: "train", "fit", "validation" or "test".
+        name: of the data set. value_names: of the six values of each attribute.
 
     Raises:
         ShapeError: layers of another shape or type.
@@ -140,79 +90,84 @@ class Sprites:
     frames = FRAMES
     cyclic = True
 
-    def __init__(self, layers: np.ndarray, split_name: str, name: str = "sprites", device: torch.device | str = "cpu") -> None:
-        expected = (SHOES_LAYER + 1, len(LABELS) * FRAMES, SIZE, SIZE, 4)
-        if layers.shape != expected:
-            raise ShapeError(f"layers of shape {layers.shape}", f"{expected}")
-        self.name, self.split = name, split_name
-        self.groups = split(split_name).repeat(len(LABELS))
-        packed = pack(layers)
-        self.partial = has_partial(packed).flatten(1).any(1)
-        self.layers = packed.to(device)
-        label = torch.arange(len(LABELS)).repeat_interleave(len(self.groups) // len(LABELS))
-        values = attributes(self.groups)
+    def __init__(
+        self,
+        layers: Tensor,
+        split: str,
+        name: str = "sprites",
+        value_names: Mapping[str, tuple[str, ...]] = VALUE_NAMES,
+    ) -> None:
+        expected = (SHOES_LAYER + 1, len(LABELS) * FRAMES, SIZE, SIZE)
+        if layers.shape != expected or layers.dtype != torch.int32:
+            raise ShapeError(f"layers {layers.dtype} {tuple(layers.shape)}", f"packed int32 {expected}")
+        self.layers, self.split, self.name = layers, split, name
+        self.blended = torch.stack([translucent(layer).any() for layer in layers]).cpu()
+        characters = characters_of(split)
+        label = torch.arange(len(LABELS)).repeat_interleave(len(characters))
+        self.groups = characters.repeat(len(LABELS))
         self.targets = {"action": label // len(VIEWS), "view": label % len(VIEWS), "action_view": label}
-        self.targets |= {attribute: values[:, column] for column, attribute in enumerate(ATTRIBUTES)}
-        numbers = tuple(str(value) for value in range(VALUES))
-        self.classes = {"action": ACTIONS, "view": VIEWS, "action_view": LABELS} | dict.fromkeys(ATTRIBUTES, numbers)
+        self.targets |= dict(zip(ATTRIBUTES, attributes_of(self.groups).unbind(1), strict=True))
+        self.classes = {"action": ACTIONS, "view": VIEWS, "action_view": LABELS, **value_names}
 
     @cached_property
     def sha256(self) -> str:
-        """Identity of the data: the layers and the order of the characters (train, then test)."""
-        digest = hashlib.sha256(self.layers.cpu().numpy().astype("<i4", copy=False).tobytes())
-        digest.update(torch.cat([split("train"), split("test")]).numpy().astype("<i8").tobytes())
+        """Identity of the data: the layers, and the order of the characters (train, then test)."""
+        digest = sha256(self.layers.cpu().numpy())
+        digest.update(torch.cat([characters_of("train"), characters_of("test")]).numpy())
         return digest.hexdigest()
+
+    def to(self, device: torch.device | str) -> Sprites:
+        """The same clips, made on another device."""
+        moved = copy(self)
+        moved.layers = self.layers.to(device)
+        return moved
 
     def __len__(self) -> int:
         return len(self.groups)
 
     def clips(self, index: Tensor, start: Tensor | None = None, frames: int | None = None) -> Tensor:
-        """Clips by number.
+        """Clips by number: uint8 (B, T, 3, 64, 64) on the device of the layers.
 
         Args:
             index: int64 (B,), 0 <= index < len(self).
-            start: int64 (B,), first frame of each; frames wrap modulo 8. None: the clip's first frame.
+            start: int64 (B,), each clip's first frame, >= 0; frames wrap modulo 8. None: 0.
             frames: T, 8 when None.
 
-        Returns:
-            uint8 (B, T, 3, 64, 64) on the device of the layers.
-
         Raises:
-            ShapeError: index out of range, or T < 1.
+            ShapeError: an index or start out of range, or T < 1.
         """
         index = index.cpu()
         if index.ndim != 1 or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self)):
-            raise ShapeError(f"index {index.tolist()[:8]}", f"one dimension, 0 to {len(self) - 1}")
+            raise ShapeError(f"clips {index.tolist()}"[:80], f"one dimension of numbers from 0 to {len(self) - 1}")
         return self.compose(self.groups[index], self.targets["action_view"][index], start, frames)
 
-    def compose(self, characters: Tensor, labels: Tensor, start: Tensor | None = None, frames: int | None = None) -> Tensor:
-        """Clips of any characters (B,) and action-views (B,), whatever the split: uint8 (B, T, 3, 64, 64)."""
+    def compose(
+        self, characters: Tensor, labels: Tensor, start: Tensor | None = None, frames: int | None = None
+    ) -> Tensor:
+        """Any characters (B,) in any action-views (B,), whatever the split: uint8 (B, T, 3, 64, 64); see `clips`."""
         frames = FRAMES if frames is None else frames
-        if frames < 1:
-            raise ShapeError(f"{frames} frames", "at least 1")
-        time = torch.arange(frames) + (0 if start is None else start.cpu()[:, None])
-        cell = (labels[:, None] * FRAMES + time % FRAMES).expand(len(labels), frames)
+        first = torch.zeros_like(labels) if start is None else start.cpu()
+        if frames < 1 or first.shape != labels.shape or bool((first < 0).any()):
+            raise ShapeError(f"{frames} frames from {first.tolist()}"[:80], "T >= 1 from one start >= 0 a clip")
+        cell = labels[:, None] * FRAMES + (first[:, None] + torch.arange(frames)) % FRAMES
+        shoes = torch.full_like(characters[:, None], SHOES_LAYER)
+        layer = torch.cat([attributes_of(characters) + VALUES * torch.arange(len(ATTRIBUTES)), shoes], 1)
+        layer = layer.repeat_interleave(frames, 0)
+        number = layer * self.layers.shape[1] + cell.flatten()[:, None]
+        # On a processor a few frames at a time stay in its cache: twice as fast as the whole batch at once.
+        share = CACHED_FRAMES if self.layers.device.type == "cpu" else max(len(number), 1)
         flat = self.layers.flatten(0, 1).flatten(1)
-        stack, partial = [], []
-        for layer in self._layer_numbers(characters):
-            number = (layer[:, None] * self.layers.shape[1] + cell).flatten().to(flat.device)
-            stack.append(flat.index_select(0, number))
-            partial.append(bool(self.partial[layer].any()))
-        return planes(composite(stack, partial).view(-1, frames, SIZE, SIZE))
-
-    @staticmethod
-    def _layer_numbers(characters: Tensor) -> Iterator[Tensor]:
-        """Layers of each character, bottom to top: five times int64 (B,)."""
-        values = attributes(characters)
-        for column in range(len(ATTRIBUTES)):
-            yield values[:, column] + VALUES * column
-        yield torch.full_like(characters, SHOES_LAYER)
+        packed = [
+            composite([flat.index_select(0, column) for column in part.to(flat.device).unbind(1)], blended)
+            for part, blended in zip(number.split(share), self.blended[layer].split(share), strict=True)
+        ]
+        return unpack(torch.cat(packed).view(-1, frames, SIZE, SIZE))
 
     def starts(self, index: Tensor, generator: torch.Generator, policy: str = "first") -> Tensor:
-        """First frames of the training windows, int64 (B,).
+        """First frames of the training windows: int64 (B,).
 
-        "first": 0. "cyclic": 0 with probability 1/2, else uniform on 1..7, a window of the clip shown twice
-        (Deviation D13). "random": uniform on 0..7.
+        "first": 0. "cyclic": 0 with probability 1/2, else uniform on 1..7 of the clip shown twice (Deviation D13).
+        "random": uniform on 0..7.
 
         Raises:
             ConfigError: unknown policy.
@@ -220,8 +175,26 @@ class Sprites:
         shape = (len(index),)
         if policy == "first":
             return torch.zeros(shape, dtype=torch.int64)
-        if policy == "cyclic":
+        if policy == "cyclic":  # of 14 equally likely draws, the lower seven fall to 0
             return (torch.randint(0, 2 * (FRAMES - 1), shape, generator=generator) - (FRAMES - 2)).clamp(min=0)
         if policy == "random":
             return torch.randint(0, FRAMES, shape, generator=generator)
         raise ConfigError(f"unknown windows {policy!r}", "first, cyclic or random")
+
+
+def load_sprites(name: str, split: str) -> Sprites:
+    """A split of "sprites", the LPC sheets verified on every call, or of "sprites-procedural".
+
+    Raises:
+        ConfigError: unknown name or split. DataError: a sheet is missing, damaged or another.
+    """
+    if name == "sprites":
+        root = locate()
+        verify(root)
+        return Sprites(sheet_layers(root), split)
+    if name == "sprites-procedural":
+        from hamrepro.pixelart import draw_layers
+
+        numbers = tuple(str(value) for value in range(VALUES))
+        return Sprites(pack(draw_layers()), split, name, dict.fromkeys(ATTRIBUTES, numbers))
+    raise ConfigError(f"unknown data set {name!r}", "sprites or sprites-procedural")
