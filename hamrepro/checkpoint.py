@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from hamrepro.errors import CheckpointError
+from hamrepro.errors import CheckpointError, NonFiniteError
 
-FORMAT = 1
+FORMAT = 2
 KEEP = 2
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError)
+State = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]  # model, optimiser, meta
 
 
 def digest(data: bytes) -> str:
@@ -35,17 +37,47 @@ def tensors(model: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold a run's folder for this process; the lock ends with the process, however it ends.
+    """Hold a run's folder, made where missing; the lock ends with the process, however it ends.
+
+    What a killed process left half-written is removed.
 
     Raises:
-        CheckpointError: another process holds it.
+        CheckpointError: another process holds it, or it cannot be written.
     """
-    with open(folder / ".lock", "w") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(folder / ".lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise CheckpointError(f"{folder} is in use by another process", "one process a run", "wait for it to end") from error
+        for leftover in folder.glob(".*.tmp"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         yield
+
+
+def unwritable(path: Path, error: OSError) -> CheckpointError:
+    """The error of a full disk, a read-only or a missing folder."""
+    return CheckpointError(
+        f"cannot write {path}: {error.strerror or error}", "a writable folder with room",
+        "free some space and run the same command again: it resumes",
+    )
+
+
+def _settle(folder: Path) -> None:
+    """Names, too, must reach the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _not_finite(*parts: dict[str, Tensor]) -> list[str]:
+    return [name for part in parts for name, value in part.items() if not value.isfinite().all()]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -62,47 +94,55 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
+        _settle(path.parent)
     except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"cannot write {path}: {error.strerror or error}", "a writable folder with room",
-            "free some space and run the same command again: it resumes",
-        ) from error
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
 
 
 def save_state(folder: Path, step: int, model: dict[str, Tensor], optimiser: dict[str, Tensor], meta: dict[str, Any]) -> Path:
     """Save `state-<step>` in a run's folder: model.safetensors, optimiser.safetensors, meta.json.
 
     The folder appears under its final name only when everything in it is on disk; older states beyond
-    the newest two are removed afterwards.
+    the newest two up to this step are removed afterwards.
 
     Raises:
-        CheckpointError: it cannot be written; earlier states are untouched.
+        NonFiniteError: NaN or infinity in a tensor; nothing is written. CheckpointError: it cannot be written.
+        Earlier states are untouched by either.
     """
+    if bad := _not_finite(model, optimiser):
+        raise NonFiniteError(
+            f"step {step}: {bad[0]} and {len(bad) - 1} more tensors are not finite", "finite weights and moments",
+            f"the checkpoint before is untouched in {folder}; lower the learning rate, or use precision float32",
+        )
     final, aside = folder / f"state-{step:08d}", folder / f".state-{step:08d}.{os.getpid()}.tmp"
     parts = {"model.safetensors": save(model), "optimiser.safetensors": save(optimiser)}
     meta = {"format": FORMAT, "step": step, "sha256": {name: digest(data) for name, data in parts.items()}} | meta
-    parts["meta.json"] = json.dumps(meta, indent=1).encode()
+    parts["meta.json"] = json.dumps(meta | {"meta_sha256": _seal(meta)}, indent=1).encode()
     try:
         shutil.rmtree(aside, ignore_errors=True)
         for name, data in parts.items():
             write_atomically(aside / name, data)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(aside, final)
-        descriptor = os.open(folder, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        _settle(folder)
     except (OSError, CheckpointError) as error:
         shutil.rmtree(aside, ignore_errors=True)
         if isinstance(error, CheckpointError):
             raise
-        raise CheckpointError(f"cannot save {final}: {error}", "a writable folder with room", "free some space and resume") from error
-    for old in sorted(folder.glob("state-*"))[:-KEEP]:
+        raise unwritable(final, error) from error
+    # A later state that is still there could not be read: it must not push out the ones that can.
+    for old in [path for path in sorted(folder.glob("state-*")) if path <= final][:-KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 
 
-def load_state(path: Path, config_sha256: str) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+def _seal(meta: dict[str, Any]) -> str:
+    return digest(json.dumps({key: value for key, value in meta.items() if key != "meta_sha256"}, sort_keys=True).encode())
+
+
+def load_state(path: Path, config_sha256: str) -> State:
     """Model, optimiser and meta of one saved state, verified.
 
     Raises:
@@ -117,18 +157,22 @@ def load_state(path: Path, config_sha256: str) -> tuple[dict[str, Tensor], dict[
                 f"{path} was made with other settings ({str(meta.get('config_sha256'))[:12]})",
                 f"settings {config_sha256[:12]}", "use another --runs folder, or delete this run",
             )
+        if meta["meta_sha256"] != _seal(meta) or path.name != f"state-{meta['step']:08d}":
+            raise CheckpointError(f"{path / 'meta.json'} was altered", "the file as it was saved", "delete this state")
         tensors = []
         for name in ("model.safetensors", "optimiser.safetensors"):
             data = (path / name).read_bytes()
             if digest(data) != meta["sha256"][name]:
                 raise CheckpointError(f"{path / name} does not match its hash", meta["sha256"][name][:12], "delete this state")
             tensors.append(load(data))
+        if bad := _not_finite(*tensors):
+            raise CheckpointError(f"{path}: {bad[0]} is not finite", "finite weights and moments", "delete this state")
         return tensors[0], tensors[1], meta
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except UNREADABLE as error:
         raise CheckpointError(f"{path} cannot be read: {error}", "a saved state", "delete this state and resume") from error
 
 
-def load_latest(folder: Path, config_sha256: str) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]] | None:
+def load_latest(folder: Path, config_sha256: str) -> State | None:
     """The newest state that verifies, or None where there is none; damaged ones are named and passed over.
 
     Raises:
@@ -151,8 +195,14 @@ def load_latest(folder: Path, config_sha256: str) -> tuple[dict[str, Tensor], di
 
 
 def save_weights(path: Path, model: dict[str, Tensor], card: dict[str, Any]) -> None:
-    """Weights for shipping: float16 safetensors, and a JSON card beside it naming what they are."""
+    """Weights for shipping: float16 safetensors, and a JSON card beside it naming what they are.
+
+    Raises:
+        NonFiniteError: a weight is beyond float16. CheckpointError: cannot be written.
+    """
     half = {name: value.half() if value.is_floating_point() else value for name, value in model.items()}
+    if bad := _not_finite(half):
+        raise NonFiniteError(f"{path.name}: {bad[0]} is not finite in float16", "weights below 65504", "train again")
     data = save({name: value.contiguous() for name, value in half.items()})
     write_atomically(path, data)
     write_atomically(path.with_suffix(".json"), json.dumps(card | {"sha256": digest(data)}, indent=1).encode() + b"\n")
@@ -162,13 +212,16 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Shipped weights as float32, and their card, verified.
 
     Raises:
-        CheckpointError: missing, or not what the card says.
+        CheckpointError: missing, not what the card says, or not finite.
     """
     try:
         card = json.loads(path.with_suffix(".json").read_bytes())
         data = path.read_bytes()
         if digest(data) != card.get("sha256"):
             raise CheckpointError(f"{path} does not match its card", str(card.get("sha256"))[:12], "git checkout -- data/weights")
-        return {name: value.float() if value.dtype == torch.float16 else value for name, value in load(data).items()}, card
-    except (OSError, ValueError, AttributeError, SafetensorError) as error:
+        weights = {name: value.float() if value.dtype == torch.float16 else value for name, value in load(data).items()}
+        if bad := _not_finite(weights):
+            raise CheckpointError(f"{path}: {bad[0]} is not finite", "finite weights", "git checkout -- data/weights")
+        return weights, card
+    except UNREADABLE as error:
         raise CheckpointError(f"{path} cannot be read: {error}", "weights and their card", "git checkout -- data/weights") from error

@@ -1,4 +1,4 @@
-"""Which arithmetic pays on this machine, measured in two seconds."""
+"""Which device there is, and which arithmetic pays on it, measured in two seconds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ import torch
 from torch import nn
 
 from hamrepro.errors import ConfigError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        ConfigError: no such device, or it does not work here.
+    """
+    try:
+        torch.ones(1, device=name).item()
+        return torch.device(name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        given = f"device {name!r}: {str(error).partition(chr(10))[0][:120]}"
+        raise ConfigError(given, "cpu, or cuda where torch sees a GPU", "--device cpu") from error
 
 
 def _seconds(low: bool, device: torch.device, trials: int = 4) -> float:

@@ -1,0 +1,129 @@
+"""A training of seconds: a handful of clips, the smallest network, and what a run leaves, reduced to a hash.
+
+As a program, `python tests/tiny.py FOLDER PRECISION KILLS`: kill trainings of its children at random instants until
+KILLS of them have died, let the last one end, and print what came of it as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hamrepro.config import RunConfig, configure
+from hamrepro.datasets import ClipSet
+from hamrepro.randomness import generator
+from hamrepro.train import train
+
+STEPS, EVERY = 18, 3
+
+
+class TinyClips:
+    """Coloured squares that move: 6 clips of 4 frames."""
+
+    name, split, frames, cyclic = "sprites-procedural", "train", 4, True
+
+    def __init__(self, count: int = 6, identity: str = "tiny") -> None:
+        self.sha256 = sha256(identity.encode()).hexdigest()
+        self.targets = {"action": torch.arange(count) % 3, "view": torch.arange(count) % 2}
+        self.classes = {"action": ("a", "b", "c"), "view": ("left", "right")}
+        self.groups = torch.arange(count) % max(1, count // 3)
+        self.colours = torch.randint(40, 256, (count, 3), generator=generator(7, "faces"), dtype=torch.uint8)
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def clips(self, index: Tensor, start: Tensor | None = None, frames: int | None = None) -> Tensor:
+        length = frames or self.frames
+        made = torch.zeros(len(index), length, 3, 64, 64, dtype=torch.uint8)
+        for row, number in enumerate(index.tolist()):
+            first = 0 if start is None else int(start[row])
+            for time_ in range(length):
+                left = 8 + 10 * ((first + time_) % self.frames) * (1 + number % 2)
+                top = 8 + 6 * int(self.targets["action"][number])
+                made[row, time_, :, top : top + 24, left % 40 : left % 40 + 20] = self.colours[number][:, None, None]
+        return made
+
+    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "first") -> Tensor:
+        if policy == "first":
+            return torch.zeros(len(index), dtype=torch.int64)
+        return torch.randint(self.frames, (len(index),), generator=generator)
+
+
+def tiny_config(precision: str = "float32", *, model: str = "halo-u", steps: int = STEPS, **training: object) -> RunConfig:
+    """Preset `smoke` with the narrowest layers."""
+    config = configure("smoke", "sprites-procedural", model)
+    network = replace(
+        config.network, encoder_widths=(4,) * 5, decoder_widths=(4,) * 5, hidden=(16, 16), features=16, content=8, half_dimension=2
+    )
+    changes = {"steps": steps, "batch": 2, "decoded_frames": 2, "checkpoint_every": EVERY, "precision": precision} | training
+    return replace(config, network=network, training=replace(config.training, **changes))
+
+
+def run_tiny(folder: Path, config: RunConfig | None = None, clips: ClipSet | None = None, **options: object) -> bool:
+    """Train, or go on, in a folder; whether all steps are done."""
+    return train(config or tiny_config(), 0, clips or TinyClips(), folder, **options)[1]
+
+
+def state_bytes(folder: Path) -> str:
+    """One hash of weights, buffers and optimiser of the newest state."""
+    state = max(folder.glob("state-*"))
+    return sha256((state / "model.safetensors").read_bytes() + (state / "optimiser.safetensors").read_bytes()).hexdigest()
+
+
+def logged(folder: Path) -> list[int]:
+    """Steps of the rows of stats.jsonl."""
+    return [json.loads(line)["step"] for line in (folder / "stats.jsonl").read_text().splitlines()]
+
+
+def fork(work: Callable[[], object]) -> int:
+    """Run in a child; its process id."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def kill_until_done(folder: Path, precision: str, kills: int) -> dict[str, object]:
+    """The same training twice: once left alone, once killed `kills` times; what each ended with."""
+    config = tiny_config(precision)
+    began = time.monotonic()
+    assert os.waitpid(fork(lambda: run_tiny(folder / "whole", config)), 0)[1] == 0
+    whole = time.monotonic() - began
+    chance, killed, at, trial = random.Random(precision), 0, [], 0
+    run = folder / "killed0"
+    while killed < kills:
+        child = fork(lambda: run_tiny(run, config))
+        time.sleep(chance.uniform(0.02, 0.5) * whole)
+        os.kill(child, signal.SIGKILL)
+        if os.WIFSIGNALED(os.waitpid(child, 0)[1]):
+            killed += 1
+            at.append(max((int(path.name[6:]) for path in run.glob("state-*")), default=0))
+        else:  # it was done before the kill: kill the rest of another run
+            trial += 1
+            run = folder / f"killed{trial}"
+    ends = []
+    for path in sorted(folder.glob("killed*")):
+        assert os.waitpid(fork(lambda path=path: run_tiny(path, config)), 0)[1] == 0
+        ends.append({"state": state_bytes(path), "rows": logged(path), "left": [p.name for p in path.glob(".*.tmp")]})
+    return {"killed": killed, "at": at, "whole": state_bytes(folder / "whole"), "rows": logged(folder / "whole"), "ends": ends}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    print(json.dumps(kill_until_done(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))
