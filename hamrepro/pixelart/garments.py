@@ -132,6 +132,7 @@ def tunic(canvas: Canvas, pose: Pose, ramp: int) -> None:
     x, y = pose.chest
     cloth = canvas.paint([skirt(pose, 5.0, 1.2), torso(pose, 0.5, bottom=8)], ramp)
     belt(canvas, pose, cloth, "leather", "gold")
+    canvas.recolour(cloth & stripe(pose.hips[1] + 3.6), RAMP["linen"])
     if not pose.side:
         canvas.dot(x - 1.5, y - 4, RAMP["linen"], 3, 4)
         canvas.dot(x - 0.5, y - 3, RAMP["linen"], 2, 2, 2)

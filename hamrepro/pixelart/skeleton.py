@@ -55,10 +55,10 @@ def bent(root: Point, tip: Point, upper: float, lower: float, bend: float) -> Po
 
 # Walk. A leg's phases: contact, down, passing, push-off, behind, swing, passing, reach; the other leg is 4 phases on.
 BOB = (1, 1, 0, 0, 1, 1, 0, 0)
-STRIDE = ((-6.5, -0.5), (-4.5, 0), (-1, 0), (2.5, 0), (6.0, -1), (5.5, -4), (0.5, -4.5), (-4.5, -2.5))  # side: ankle x, y
+STRIDE = ((-6.5, -0.5), (-4.5, 0), (-1, 0), (2.5, 0), (6.0, -1), (5.5, -3.5), (0.5, -3.5), (-4.5, -2))  # side: ankle x, y
 STEP = (0.5, 0.5, 0.0, -0.6, -1.2, -2.6, -3.2, -1.4)  # front: ankle y
 ARM_SIDE = ((7.5, 8.5), (6, 9.5), (2, 11.2), (-3, 10.5), (-6.5, 8), (-5.5, 9), (-1.5, 10.8), (4, 10.8))
-ARM_FRONT = ((2.8, 9.0), (2.4, 10), (1.7, 11.2), (0.4, 10.2), (-1.0, 8.2), (-0.3, 9.2), (1.2, 11), (2.2, 10.6))
+ARM_FRONT = ((3.0, 8.4), (2.6, 9.6), (1.7, 11.2), (0.0, 9.6), (-2.2, 7.0), (-1.2, 8.4), (0.8, 10.8), (2.2, 10.6))
 
 # Spellcast: wrists from the shoulder, outwards and down. Side view: forwards is negative x.
 CAST_FRONT = ((1.7, 11.2), (-2.5, 8.5), (-6.0, 4.5), (9.5, 4.5), (11.0, -5.5), (7.0, -12.0), (12.5, 0.0), (7.5, 8.0))
@@ -79,7 +79,10 @@ def front_limb(side: int, hand: Point, chest: Point, broad: float, turn: float) 
     """An arm seen from the front. side: -1 on the picture's left, 1 on its right. hand: outwards, down."""
     shoulder = (chest[0] + side * 8.7 * broad + turn, chest[1] - 1.5)
     wrist = shifted(shoulder, side * hand[0], hand[1])
-    return Limb(shoulder, bent(shoulder, wrist, UPPER_ARM, FOREARM, -side), wrist)
+    hangs = hand[1] > 6  # swings towards or away from the viewer: foreshortened rather than bent
+    reach = sqrt(hand[0] * hand[0] + hand[1] * hand[1]) / (0.96 * (UPPER_ARM + FOREARM))
+    scale = min(reach, 1.0) if hangs else 1.0
+    return Limb(shoulder, bent(shoulder, wrist, scale * UPPER_ARM, scale * FOREARM, -side), wrist)
 
 
 def front(action: str, phase: int) -> Pose:
