@@ -158,7 +158,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
         total = sum(take["frames"] for take in manifest["takes"])
         shape = np.load(frames, mmap_mode="r").shape
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"damaged cache {folder} ({error})", "frames.npy and manifest.json", again) from error
     if shape != (total, SIDE, SIDE, 3):
         raise DataError(f"{frames} of shape {shape}", f"({total}, {SIDE}, {SIDE}, 3)", again)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from hashlib import sha256
-from itertools import product
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +10,13 @@ import torch
 from torch import Tensor
 
 from hamrepro.errors import ConfigError, DataError, ShapeError
-from hamrepro.face_cache import Manifest, Source, build, cache_folder, code_sha256, open_frames
-from hamrepro.face_crops import EVALUATION, VARIANTS, variant
+from hamrepro.face_cache import Manifest, open_frames
+from hamrepro.face_crops import EVALUATION, VARIANTS
+from hamrepro.face_sources import prepare
 from hamrepro.face_splits import PARTITIONS, SPLITS, assign
-from hamrepro.facs.expressions import EXPRESSIONS, take_frames
-from hamrepro.facs.identities import SUBJECTS
-from hamrepro.facs.tree import TAKES, take_path
-from hamrepro.mug import Report, Take, check
+from hamrepro.facs.expressions import EXPRESSIONS
 
-NAMES = ("faces-procedural", "mug")
 FRAMES = 8  # Paper: Section 4, training windows
-DRAWING = tuple(
-    f"hamrepro.facs.{m}"
-    for m in ("canvas", "expressions", "features", "hair", "identities", "motion", "portrait", "renderer", "setting")
-)
-CROPPING = ("hamrepro.face_crops",)
 WINDOWS = ("first", "centre")
 
 
@@ -131,87 +120,6 @@ class Faces:
             room = self.lengths[index.cpu()] - FRAMES + 1
             return (torch.rand(len(index), generator=generator, dtype=torch.float64) * room).long()
         raise ConfigError(f"unknown windows {policy!r} for faces", "random or first")
-
-
-def _drawn(subject: int, expression: str, take: int, seed: int, numbers: Sequence[int]) -> Iterator[bytes]:
-    from hamrepro.facs.renderer import jpeg, render_frames
-
-    return map(jpeg, render_frames(subject, expression, take, numbers, seed))
-
-
-def _stored(files: tuple[Path, ...], numbers: Sequence[int]) -> Iterator[bytes]:
-    return (files[number].read_bytes() for number in numbers)
-
-
-def drawn_sources(subjects: Iterable[int], seed: int = 0) -> list[Source]:
-    """The takes of faces-procedural, drawn when read: the bytes that `facs.tree.write_tree` would write."""
-    sources = []
-    for subject, expression, take in product(sorted(set(subjects)), EXPRESSIONS, range(TAKES)):
-        _, person, *session, _, name = take_path(subject, expression, take).parts
-        sources.append(
-            Source(
-                "/".join((person, expression, *session, name)),
-                person,
-                expression,
-                take_frames(subject, expression, take, seed),
-                partial(_drawn, subject, expression, take, seed),
-            )
-        )
-    return sorted(sources, key=lambda source: source.key)
-
-
-def folder_sources(takes: Sequence[Take]) -> list[Source]:
-    """The takes of a MUG-shaped folder."""
-    return [
-        Source(take.key, take.subject, take.expression, len(take.frames), partial(_stored, take.frames))
-        for take in takes
-    ]
-
-
-def _listing_sha256(report: Report) -> str:
-    """What the folder holds, by path, size and time: another folder gets another cache."""
-    digest = sha256()
-    for take in report.takes:
-        for file in take.frames:
-            status = file.stat()
-            digest.update(f"{file.relative_to(report.root)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
-def prepare(
-    name: str,
-    *,
-    way: str = "paper",
-    seed: int = 0,
-    subjects: Iterable[int] | None = None,
-    root: Path | None = None,
-    workers: int = 1,
-    progress: bool = True,
-) -> tuple[Manifest, Path]:
-    """Build the cache of a set of faces, or find it built; see `load_faces` for the arguments.
-
-    Returns:
-        The manifest and the cache's folder.
-    """
-    cut = variant(way)
-    if name == "faces-procedural":
-        people = sorted(set(range(1, SUBJECTS + 1) if subjects is None else subjects))
-        sources, origin = (
-            drawn_sources(people, seed),
-            sha256(f"{seed} {people} {code_sha256(*DRAWING)}".encode()).hexdigest(),
-        )
-    elif name == "mug":
-        report = check(root)
-        for skip in report.skipped:
-            if not skip.expected and progress:
-                print(f"mug: skipped {skip.path}: {skip.reason}")
-        sources, origin = folder_sources(report.takes), _listing_sha256(report)
-    else:
-        raise ConfigError(f"unknown set of faces {name!r}", f"one of {', '.join(NAMES)}")
-    made_of = sha256(f"{origin} {cut} {code_sha256(*CROPPING)}".encode()).hexdigest()
-    folder = cache_folder() / "faces" / f"{name}-{way}-{made_of[:16]}"
-    identity = {"dataset": name, "variant": way, "made_of": made_of}
-    return build(folder, identity, sources, cut, workers, progress), folder
 
 
 def load_faces(

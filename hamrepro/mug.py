@@ -92,7 +92,9 @@ class _Walk:
     notes: list[str] = field(default_factory=list)
 
     def skip(self, path: Path, reason: str, expected: bool = False) -> None:
-        self.skipped.append(Skip(path.relative_to(self.root).as_posix(), reason, expected))
+        place = path.relative_to(self.root).as_posix()
+        if place not in {skip.path for skip in self.skipped}:  # the first reason is the cause of the others
+            self.skipped.append(Skip(place, reason, expected))
 
     def listing(self, folder: Path) -> tuple[list[Path], list[Path]]:
         """Sorted subfolders and files; what cannot be listed, and links that lead back up, are noted."""
@@ -189,9 +191,13 @@ def check(root: Path | None = None) -> Report:
         DataError: not set, no folder, or no MUG folder (no take of any of the six expressions).
     """
     root = licensed_folder() if root is None else Path(root)
-    if not root.exists():
+    try:
+        folder, there = root.is_dir(), root.exists()
+    except OSError as error:
+        raise DataError(f"{root} cannot be read: {error.strerror}", "a folder you may read", _LICENCE) from error
+    if not there:
         raise DataError(f"{root} does not exist", "the folder of the MUG database", _LICENCE)
-    if not root.is_dir():
+    if not folder:
         raise DataError(f"{root} is a file", "the unpacked folder of the MUG database", _LICENCE)
     base = root / "subjects3" if (root / "subjects3").is_dir() else root
     walk = _Walk(base)

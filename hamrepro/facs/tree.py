@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import shutil
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -100,11 +98,12 @@ def _write_take(folder: Path, files: Iterable[bytes]) -> None:
     """Write the frames of one take; the folder appears only when it is complete."""
     if folder.exists():
         return
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
-    unfinished.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(files):
-        (unfinished / f"img_{number:04d}.jpg").write_bytes(data)
+    unfinished = folder.with_name(f".{folder.name}.part")  # hidden, so that no reader takes it for a take
     try:
+        unfinished.mkdir(parents=True, exist_ok=True)
+        for number, data in enumerate(files):
+            (unfinished / f"img_{number:04d}.jpg").write_bytes(data)
         unfinished.rename(folder)
-    except OSError:
-        shutil.rmtree(unfinished)  # another process was first, with the same bytes
+    except OSError as error:
+        if not folder.exists():  # else another process was first, with the same bytes
+            raise DataError(f"cannot write {folder}: {error.strerror}", "free space and permission") from error
