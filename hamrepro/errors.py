@@ -44,3 +44,7 @@ class NonFiniteError(HamreproError):
 
 class RecordError(HamreproError):
     """A results file is missing, edited by hand, or of another preset, data set or model."""
+
+
+class JudgeError(HamreproError):
+    """A judge is missing, of other data, below its gate, or met clips it cannot answer to."""

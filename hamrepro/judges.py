@@ -1,0 +1,200 @@
+"""Judges: the classifiers that score Table 2, their training, their cards and their gate. Deviation D10."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from hamrepro import checkpoint
+from hamrepro.batches import draw_batch
+from hamrepro.config import TrainConfig
+from hamrepro.datasets import ClipSet
+from hamrepro.errors import CheckpointError, JudgeError
+from hamrepro.optimiser import Optimiser
+from hamrepro.precision import choose_precision
+from hamrepro.randomness import generator
+from hamrepro.records import WEIGHTS
+
+TRAINING = TrainConfig(steps=1125, batch=32, learning_rate=2e-3, schedule="one-cycle", windows="cyclic")
+
+# What a judge may be asked, and the target of a clip set that answers it. 3way and view are read off the 9-way head.
+READINGS = {
+    "9way": "action_view", "3way": "action", "view": "view", "6way": "action", "identity": "identity",
+    "skin": "skin", "pants": "pants", "tops": "tops", "hair": "hair",
+}  # fmt: skip
+SPRITES_HEADS = ("9way", "skin", "pants", "tops", "hair")
+FACES_HEADS = ("6way", "identity")
+
+
+def heads_of(clip_set: ClipSet) -> dict[str, int]:
+    """Heads of the judge of a data set and their numbers of classes."""
+    names = SPRITES_HEADS if "view" in clip_set.targets else FACES_HEADS
+    return {name: len(clip_set.classes[READINGS[name]]) for name in names}
+
+
+class Judge(nn.Module):
+    """A DCGAN encoder per frame, a bidirectional LSTM over the frames, one small network a head.
+
+    Clips are float (B, T, 3, 64, 64) in [-1, 1]; heads return logits.
+
+    Args:
+        heads: name -> number of classes. base: channels of the first convolution.
+        features: per frame. hidden: of the LSTM, each way.
+    """
+
+    def __init__(self, heads: dict[str, int], base: int = 16, features: int = 128, hidden: int = 64) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for width in (base, 2 * base, 4 * base, 8 * base):
+            layers += [nn.Conv2d(channels, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.LeakyReLU(0.2)]
+            channels = width
+        layers += [nn.Conv2d(channels, features, 4), nn.BatchNorm2d(features), nn.Tanh(), nn.Flatten()]
+        self.encoder = nn.Sequential(*layers)
+        self.lstm = nn.LSTM(features, hidden, batch_first=True, bidirectional=True)
+        self.heads = nn.ModuleDict(
+            {name: nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, classes))
+             for name, classes in heads.items()}
+        )
+        self.card: dict[str, Any] = {}
+
+    def forward(self, clips: Tensor) -> dict[str, Tensor]:
+        """Logits (B, C) of every head."""
+        frames = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        features = self.encoder(frames).unflatten(0, clips.shape[:2])
+        with torch.autocast(clips.device.type, enabled=False):
+            _, (last, _) = self.lstm(features.float())
+            summary = last.transpose(0, 1).flatten(1)
+            return {name: head(summary) for name, head in self.heads.items()}
+
+    @torch.inference_mode()
+    def probabilities(self, clips: Tensor) -> dict[str, NDArray[np.float64]]:
+        """Class probabilities (B, C) of every reading; 3way and view are sums of the 9-way head's.
+
+        Raises:
+            JudgeError: in training mode, frames outside [-1, 1], or an answer that is not a number.
+        """
+        if self.training:
+            raise JudgeError("a judge in training mode", "evaluation mode", "judge.eval()")
+        answers = {name: logits.double().softmax(-1) for name, logits in self(clips.clamp(-1, 1)).items()}
+        broken = [name for name, answer in answers.items() if not answer.isfinite().all()]
+        if broken or not clips.isfinite().all():
+            raise JudgeError(f"not a number in the answers {broken} to these clips", "finite frames and logits",
+                             "look at the frames: the model that made them may have diverged")
+        if "9way" in answers:
+            joint = answers["9way"].unflatten(-1, (3, 3))
+            answers |= {"3way": joint.sum(-1), "view": joint.sum(-2)}
+        return {name: answer.cpu().numpy() for name, answer in answers.items()}
+
+    def require(self, clip_set: ClipSet) -> None:
+        """Refuse to score where the score would mean nothing.
+
+        Raises:
+            JudgeError: a judge without a card, of other data, or below its gate.
+        """
+        named = (self.card.get("dataset"), self.card.get("data_sha256"))
+        if named != (clip_set.name, clip_set.sha256):
+            raise JudgeError(
+                f"a judge of {named[0]} ({str(named[1])[:12]}) for clips of {clip_set.name} ({clip_set.sha256[:12]})",
+                "judge and clips of one data set", f"python -m hamrepro judge --dataset {clip_set.name}",
+            )
+        if self.card.get("below_gate"):
+            raise JudgeError(f"below its gate on real test clips: {'; '.join(self.card['below_gate'])}",
+                             f"{self.card['gate']}", "train it longer")
+
+
+def box_blur(clips: Tensor) -> Tensor:
+    """3x3 box blur of every frame (..., 3, H, W), borders averaged over what is there."""
+    flat = functional.avg_pool2d(clips.flatten(0, -4), 3, 1, 1, count_include_pad=False)
+    return flat.unflatten(0, clips.shape[:-3])
+
+
+def soften(clips: Tensor, noise: torch.Generator) -> Tensor:
+    """Augmentation of the second judge: per clip, some blur, noise and a change of brightness; [-1, 1] in and out.
+
+    The clip is mixed with its box blur, applied once or twice, at a weight uniform on 0..1; brightness times
+    0.9..1.1; noise of standard deviation up to 0.05. A quarter of the clips stay as they are.
+    """
+    def uniform() -> Tensor:
+        return torch.rand(len(clips), 1, 1, 1, 1, generator=noise).to(clips.device)
+
+    once = box_blur(clips)
+    blurred = torch.where(uniform() < 0.5, once, box_blur(once))
+    mixed = clips + uniform() * (blurred - clips)
+    brighter = (mixed + 1) * (0.9 + 0.2 * uniform()) - 1
+    noisy = brighter + 0.05 * uniform() * torch.randn(clips.shape, generator=noise).to(clips.device)
+    return torch.where(uniform() < 0.25, clips, noisy.clamp(-1, 1))
+
+
+def train_judge(clip_set: ClipSet, *, blur: bool = False, seed: int = 0, training: TrainConfig = TRAINING,
+                device: str = "cpu") -> Judge:
+    """A judge from real clips alone: the sum of its heads' cross-entropies, Adam, one-cycle.
+
+    Half of the windows of a cycle begin at a random frame, since motion drawn from a prior has no first frame.
+
+    Raises:
+        JudgeError: the loss became NaN or infinite.
+    """
+    if not clip_set.cyclic:
+        training = replace(training, windows="random")
+    heads, place = heads_of(clip_set), torch.device(device)
+    before = torch.get_rng_state()
+    torch.set_rng_state(generator(seed, "init").get_state())
+    try:
+        judge = Judge(heads).to(place)
+    finally:
+        torch.set_rng_state(before)
+    optimiser = Optimiser(judge, training)
+    low = choose_precision(training.precision, place) == "bfloat16"
+    steps = tqdm(range(training.steps), desc=f"judge {clip_set.name}", file=sys.stderr, disable=None if sys.stderr.isatty() else True)
+    for step in steps:
+        batch = draw_batch(clip_set, training, seed, step, place)
+        clips = soften(batch.clips, generator(seed, "augment", step)) if blur else batch.clips
+        with torch.autocast(place.type, torch.bfloat16, enabled=low):
+            logits = judge(clips)
+        wanted = {name: clip_set.targets[READINGS[name]][batch.index].to(place) for name in heads}
+        loss = torch.stack([functional.cross_entropy(logits[name], target) for name, target in wanted.items()]).sum()
+        if step % 25 == 0 and not loss.isfinite():
+            raise JudgeError(f"loss {loss.item()} at step {step}", "a finite loss", "lower the learning rate")
+        optimiser.update(loss, step)
+    return judge.eval()
+
+
+def judge_path(dataset: str, blur: bool = False, weights: Path = WEIGHTS) -> Path:
+    """data/weights/judges/<dataset>[-blur].safetensors; its card has the suffix .json."""
+    return weights / "judges" / f"{dataset}{'-blur' if blur else ''}.safetensors"
+
+
+def halve(judge: Judge) -> Judge:
+    """The judge with its weights rounded to float16, as it is stored and as it must be examined."""
+    with torch.no_grad():
+        for value in [*judge.parameters(), *judge.buffers()]:
+            if value.is_floating_point():
+                value.copy_(value.half())
+    return judge
+
+
+def load_judge(dataset: str, blur: bool = False, *, weights: Path = WEIGHTS, device: str = "cpu") -> Judge:
+    """A shipped judge in evaluation mode, its card in `card`; `card["sha256"]` names it in every record.
+
+    Raises:
+        JudgeError: no such judge, or weights that are not what the card says.
+    """
+    path, command = judge_path(dataset, blur, weights), f"python -m hamrepro judge --dataset {dataset}{' --blur' if blur else ''}"
+    try:
+        tensors, card = checkpoint.load_weights(path)
+        judge = Judge(card["heads"])
+        judge.load_state_dict(tensors)
+    except (CheckpointError, RuntimeError, KeyError) as error:
+        raise JudgeError(f"no usable judge {path.name}: {error}", "weights that match their card", command) from error
+    judge.card = card
+    return judge.to(device).eval()
