@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from hamrepro.config import configure
 from hamrepro.dynamics import HamiltonianOperators, PhaseSpace, embed
-from hamrepro.elbo import Elbo, Posterior
+from hamrepro.elbo import Elbo, Estimate, Posterior
 from hamrepro.gaussian import Gaussian, emission_log_prob
 from hamrepro.halo import Halo
 from hamrepro.randomness import generator
@@ -67,11 +67,12 @@ class LinearToy:
         """The library's ELBO for one clip, the expectation taken exactly: 2n points +-sqrt(n) e_i do a quadratic."""
         n = 2 + CONTENT
         noise = math.sqrt(n) * torch.cat([torch.eye(n), -torch.eye(n)]).double()
+        columns = (slice(2, None), slice(0, 1), slice(1, 2))  # z, q, p
         whole = Gaussian(mean.expand(2 * n, n), log_std.expand(2 * n, n))
-        parts = [Gaussian(whole.mean[:, s], whole.log_std[:, s]) for s in (slice(2, None), slice(0, 1), slice(1, 2))]
+        parts = [Gaussian(whole.mean[:, part], whole.log_std[:, part]) for part in columns]
         frames = torch.full((2 * n,), reference)
         posterior = Posterior(*parts, frames)
-        z, q, p = (part.sample(noise[:, s]) for part, s in zip(parts, (slice(2, None), slice(0, 1), slice(1, 2)), strict=True))
+        z, q, p = (gaussian.sample(noise[:, part]) for gaussian, part in zip(parts, columns, strict=True))
         means = self.means(PhaseSpace(q, p), z, torch.full((2 * n,), action), frames)
         likelihood = emission_log_prob(clip.expand_as(means), means, constant=True)
         return Elbo.of(posterior, likelihood)
@@ -246,10 +247,15 @@ def test_some_frames_estimate_all(halo, clips, monkeypatch):
     """Deviation D15: frames drawn without replacement, scaled by T over their number; unbiased."""
     with torch.no_grad():
         features, gaps = halo.features(clips), []
+
+        def decode(z, q):
+            return q.sum(-1).tanh()[..., None, None, None].expand(-1, -1, 3, 64, 64)
+
         monkeypatch.setattr(halo, "features", lambda clips: features)
-        monkeypatch.setattr(halo, "decode", lambda z, q: q.sum(-1).tanh()[..., None, None, None].expand(-1, -1, 3, 64, 64))
+        monkeypatch.setattr(halo, "decode", decode)
         for step in range(200):
-            terms = [halo.loss(clips, ACTION, noise(step), decoded_frames=count) for count in (None, 3)]
+            estimates = (Estimate(), Estimate(decoded_frames=3))
+            terms = [halo.loss(clips, ACTION, noise(step), estimate=estimate) for estimate in estimates]
             gaps.append((terms[1]["reconstruction"] - terms[0]["reconstruction"]).item())
             assert terms[0]["kl_content"] == terms[1]["kl_content"]
     gaps = torch.tensor(gaps)
@@ -258,12 +264,13 @@ def test_some_frames_estimate_all(halo, clips, monkeypatch):
 
 def test_all_frames_asked_for_are_all_frames(halo, clips):
     with torch.no_grad():
-        assert halo.loss(clips, ACTION, noise(), decoded_frames=FRAMES) == halo.loss(clips, ACTION, noise())
+        whole = Estimate(decoded_frames=FRAMES)
+        assert halo.loss(clips, ACTION, noise(), estimate=whole) == halo.loss(clips, ACTION, noise())
 
 
 def test_kl_of_every_frame(halo, clips):
     with torch.no_grad():
-        terms = halo.loss(clips, ACTION, noise(), kl_frames="all")
+        terms = halo.loss(clips, ACTION, noise(), estimate=Estimate(kl_frames="all"))
         features = halo.features(clips)
         sums = torch.zeros(2)
         for t in range(FRAMES):
@@ -275,11 +282,37 @@ def test_kl_of_every_frame(halo, clips):
 
 def test_content_of_a_single_frame(halo, clips):
     with torch.no_grad():
-        terms = halo.loss(clips, ACTION, noise(), single_frame_content=1.0)
+        terms = halo.loss(clips, ACTION, noise(), estimate=Estimate(single_frame_content=1.0))
         reference = torch.randint(FRAMES, (BATCH,), generator=generator(0, "reference"))
         still = clips[torch.arange(BATCH), reference][:, None].expand(-1, FRAMES, -1, -1, -1)
         content = halo.content(halo.features(still))
     assert terms["kl_content"].item() == pytest.approx(content.kl().mean().item(), rel=1e-5)
+
+
+def test_content_of_the_window(halo, clips):
+    cyclic = torch.tensor([True, False, True])
+    with torch.no_grad():
+        for step in range(3):
+            terms = halo.loss(clips, ACTION, noise(step), cyclic=cyclic, estimate=Estimate(content_frames="window"))
+            whole = halo.loss(clips, ACTION, noise(step), cyclic=cyclic)
+            reference = torch.randint(FRAMES, (BATCH,), generator=generator(0, "reference", step))
+            seen = clips[torch.arange(BATCH)[:, None], halo.window(FRAMES, reference, cyclic)]
+            content = halo.content(halo.features(seen))
+            assert terms["kl_content"].item() == pytest.approx(content.kl().mean().item(), rel=1e-5)
+            for name in ("kl_position", "kl_momentum"):
+                assert terms[name].item() == pytest.approx(whole[name].item(), rel=1e-5)
+
+
+def test_weight_of_the_divergences(halo, clips):
+    with torch.no_grad():
+        bound, weighted = (halo.loss(clips, ACTION, noise(), estimate=Estimate(kl_weight=w)) for w in (1.0, 0.25))
+    divergence = sum(value for name, value in bound.items() if name.startswith("kl_"))
+    assert weighted["loss"].item() == pytest.approx((bound["loss"] - 0.75 * divergence).item(), rel=1e-6)
+    assert all(weighted[name] == value for name, value in bound.items() if name != "loss"), "terms are told unweighted"
+
+
+def test_the_default_is_the_paper():
+    assert Estimate() == Estimate(None, "clip", 0.0, "reference", 1.0)
 
 
 def test_every_parameter_learns(clips):
