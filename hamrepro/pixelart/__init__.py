@@ -14,39 +14,39 @@ from .body import paint_body
 from .garments import paint_pants, paint_shoes, paint_tops
 from .hair import paint_hair
 from .palettes import POINTED_EARS, colours
-from .raster import GRID, Canvas, grown
+from .raster import GRID, Canvas, Mask, grown
 from .skeleton import FRAMES, Pose, front, profile
 
 ACTIONS = ("walk", "spellcast", "slash")
 VALUES = 6
 LAYERS = 4 * VALUES + 1
+NAMES: dict[str, tuple[str, ...]] = {
+    "skin": ("fair", "tanned", "brown", "green", "blue", "violet"),
+    "pants": ("linen trousers", "golden greaves", "scarlet harem pants", "teal shorts", "striped hose", "denim kilt"),
+    "tops": ("crimson shirt", "forest tunic", "plate armour", "leather vest", "violet robe", "navy jacket"),
+    "hair": ("green spikes", "long blue", "blond bob", "white topknot", "red mohawk", "purple curls"),
+}
+PAINTERS = (paint_pants, paint_tops, paint_hair, paint_shoes)  # of layers 6-11, 12-17, 18-23, 24
 
 
 def draw_cell(pose: Pose) -> NDArray[np.uint8]:
     """All layers of one cell, RGBA, uint8 (25, 64, 64, 4)."""
     out = np.zeros((LAYERS, GRID, GRID, 4), np.uint8)
     bodies = {pointed: Canvas() for pointed in (False, True)}
-    covers = {}
+    covers: dict[str, Mask | None] = {}
     for part in pose.order:
         for pointed, canvas in bodies.items():
             covers[part] = paint_body(canvas, pose, part, pointed)
     for skin, pointed in enumerate(POINTED_EARS):
         out[skin] = colours(skin)[bodies[pointed].index]
     for layer in range(VALUES, LAYERS):
-        kind, style = divmod(layer, VALUES)
+        kind, style = divmod(layer - VALUES, VALUES)
         canvas = Canvas()
         for part in pose.order:
             cover = covers[part]
-            if cover is not None:
-                canvas.clear(grown(cover) if kind == 3 and part != "head" else cover)
-            if kind == 1:
-                paint_pants(canvas, pose, part, style)
-            elif kind == 2:
-                paint_tops(canvas, pose, part, style)
-            elif kind == 3:
-                paint_hair(canvas, pose, part, style)
-            else:
-                paint_shoes(canvas, pose, part)
+            if cover is not None:  # loose hair keeps a pixel's distance, so that wider clothes stay in front of it
+                canvas.clear(grown(cover) if PAINTERS[kind] is paint_hair and part != "head" else cover)
+            PAINTERS[kind](canvas, pose, part, style)
         out[layer] = colours()[canvas.index]
     return out
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .palettes import RAMP
 from .raster import Canvas, Mask, Shape, capsule, ellipse, lerp, shifted, turned
 from .skeleton import Limb, Pose
 
 SKIN, EYE = RAMP["skin"], RAMP["eye"]
 FAR = 0.28  # brightness lost on the far side
+PROFILE = ((-6.5, 3.5), (-4.5, 5.0), (-3.0, 7.6), (0.0, 8.0), (5.0, 6.6), (9.0, 7.0))  # torso: height, half width
 
 
 def limb(bones: Limb, radii: tuple[float, float, float], grow: float = 0.0) -> list[Shape]:
@@ -41,20 +44,18 @@ def hand(bones: Limb) -> Shape:
 
 
 def torso(pose: Pose, grow: float = 0.0, top: float = -6.0, bottom: float = 7.0) -> Shape:
-    """Shoulders to waist, top and bottom counted from the chest's height."""
-    (x, y), (hx, _) = pose.chest, pose.hips
-    w = 0.8 if pose.side else pose.broad
-    knots = ((-6.5, 3.5), (-4.5, 5.0), (-3.0, 7.6), (0.0, 8.0), (5.0, 6.6), (9.0, 7.0))
-    rows = [(y + top, *_row(knots, top, x, hx, w, grow))]
-    rows += [(y + k, *_row(knots, k, x, hx, w, grow)) for k, _ in knots if top < k < bottom]
-    return turned([*rows, (y + bottom, *_row(knots, bottom, x, hx, w, grow))])
+    """Neck to waist, top and bottom counted from the chest's height."""
+    heights = [top, *(k for k, _ in PROFILE if top < k < bottom), bottom]
+    (x, y), (hip, _) = pose.chest, pose.hips
+    width = 0.8 if pose.side else pose.broad
+    return turned([(y + k, x + (hip - x) * max(k, 0.0) / 9.0, half_width(k) * width + grow) for k in heights])
 
 
-def _row(
-    knots: tuple[tuple[float, float], ...], k: float, x: float, hx: float, w: float, grow: float
-) -> tuple[float, float]:
-    (k0, w0), (k1, w1) = next(p for p in zip(knots, knots[1:], strict=False) if k <= p[1][0] or p[1] is knots[-1])
-    return x + (hx - x) * max(k, 0.0) / 9.0, (w0 + (w1 - w0) * (k - k0) / (k1 - k0)) * w + grow
+def half_width(height: float) -> float:
+    """Half the torso's width at a height counted from the chest, on the straight lines of `PROFILE`."""
+    pair = next((pair for pair in pairwise(PROFILE) if height <= pair[1][0]), PROFILE[-2:])
+    (k0, w0), (k1, w1) = pair
+    return w0 + (w1 - w0) * (height - k0) / (k1 - k0)
 
 
 def pelvis(pose: Pose, grow: float = 0.0, top: float = -2.5, bottom: float = 2.5) -> Shape:
@@ -94,12 +95,12 @@ def paint_head(canvas: Canvas, pose: Pose, pointed: bool) -> Mask:
     c = pose.head
     mask = canvas.paint(head(pose), SKIN, dim=-0.12 if pose.side else -0.3)
     if pose.side:
-        ear = [capsule(shifted(c, 2.0, 2.5), shifted(c, 4.5, -1.5) if pointed else shifted(c, 2.5, 1.5), 1.9, 1.0 if pointed else 1.9)]
-        canvas.paint(ear, SKIN)
+        tip, radius = (shifted(c, 4.5, -1.5), 1.0) if pointed else (shifted(c, 2.5, 1.5), 1.9)
+        canvas.paint([capsule(shifted(c, 2.0, 2.5), tip, 1.9, radius)], SKIN)
     else:
         for s in (-1, 1):
-            tip = shifted(c, s * 11.0, -1.5) if pointed else shifted(c, s * 8.6, 1.6)
-            mask |= canvas.paint([capsule(shifted(c, s * 7.8, 2.5), tip, 1.9, 0.8 if pointed else 1.9)], SKIN, inner=None)
+            tip, radius = (shifted(c, s * 11.0, -1.5), 0.8) if pointed else (shifted(c, s * 8.6, 1.6), 1.9)
+            mask |= canvas.paint([capsule(shifted(c, s * 7.8, 2.5), tip, 1.9, radius)], SKIN, inner=None)
     paint_face(canvas, pose)
     return mask
 

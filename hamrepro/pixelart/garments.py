@@ -52,10 +52,12 @@ def paint_seat(canvas: Canvas, pose: Pose, style: int, ramp: int) -> None:
     if style == 5:
         w = 6.2 if pose.side else 7.6
         lean = sum(b.joint[0] for b in pose.legs) / 2 - x
-        cloth = canvas.paint([turned([(y - 3, x, w - 0.6), (y + 1, x, w), (y + 7.0, x + lean * 0.7, w + 1.6)])], ramp, inner=None)
+        hem = (y + 7.0, x + lean * 0.7, w + 1.6)
+        cloth = canvas.paint([turned([(y - 3, x, w - 0.6), (y + 1, x, w), hem])], ramp, inner=None)
         canvas.recolour(cloth & stripe(y + 4), RAMP["gold"])
         for k in (-4.5, 0.5, 5.5) if not pose.side else (-2, 2):
-            canvas.recolour(stencil(capsule((x + k, y - 1), (x + k * 1.2 + lean * 0.7, y + 6), 0.55, 0.55)), RAMP["scarlet"])
+            line = capsule((x + k, y - 1), (x + k * 1.2 + lean * 0.7, y + 6), 0.55, 0.55)
+            canvas.recolour(stencil(line), RAMP["scarlet"])
         return
     canvas.paint([pelvis(pose, 0.5)], ramp if style != 1 else RAMP["leather"], inner=None)
     canvas.dot(x - 0.5, y + 1.5, ramp if style != 1 else RAMP["leather"], 1, 2 if not pose.side else 1, 2)
@@ -105,7 +107,8 @@ def paint_tops(canvas: Canvas, pose: Pose, part: str, style: int) -> None:
     elif style == 2:
         canvas.paint(sleeve(bones, 1.45, 0.4), RAMP["mail"], dim=dim)
         canvas.paint(sleeve(bones, 0.35, 1.1), ramp, dim=dim)
-        canvas.paint([capsule(lerp(bones.joint, bones.tip, 0.25), lerp(bones.joint, bones.tip, 0.6), 2.9, 2.8)], ramp, dim=dim)
+        ends = lerp(bones.joint, bones.tip, 0.25), lerp(bones.joint, bones.tip, 0.6)
+        canvas.paint([capsule(*ends, 2.9, 2.8)], ramp, dim=dim)
     elif style == 4:
         canvas.paint(sleeve(bones, 1.55, 0.5, 1.3), ramp, dim=dim)
         canvas.recolour(stencil(ellipse(lerp(bones.joint, bones.tip, 0.95), 2.6, 2.6)), RAMP["gold"])
@@ -189,11 +192,12 @@ def jacket(canvas: Canvas, pose: Pose, ramp: int) -> None:
 TORSOS = (shirt, tunic, plate, vest, robe, jacket)
 
 
-def paint_shoes(canvas: Canvas, pose: Pose, part: str) -> None:
-    """Brown boots with a folded top."""
+def paint_shoes(canvas: Canvas, pose: Pose, part: str, style: int = 0) -> None:
+    """Brown boots with a folded top, the same for everybody: style has no effect."""
     if not part.startswith("leg"):
         return
     bones = pose.legs[int(part[3])]
     top = lerp(bones.tip, bones.joint, 0.18)
-    canvas.paint([capsule(top, bones.tip, 3.1, 2.9), foot(bones, pose.side, 0.5)], RAMP["boot"], dim=dimmed(bones) + 0.2)
+    boot = [capsule(top, bones.tip, 3.1, 2.9), foot(bones, pose.side, 0.5)]
+    canvas.paint(boot, RAMP["boot"], dim=dimmed(bones) + 0.2)
     canvas.recolour(stencil(ellipse(shifted(top, 0, -1.0), 3.8, 1.2)), RAMP["gold"])

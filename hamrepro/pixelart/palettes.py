@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,8 +58,9 @@ POINTED_EARS = (False, False, False, True, True, True)
 RAMP = {name: i for i, name in enumerate(RAMPS)}
 
 
+@cache
 def colours(skin: int = 0) -> NDArray[np.uint8]:
-    """RGBA of every colour index, (1 + 5 ramps, 4); entry 0 is clear."""
+    """RGBA of every colour index with the tones of one skin, (1 + 5 ramps, 4); entry 0 is clear."""
     ramps = [SKINS[skin], EYES[skin], *list(RAMPS.values())[2:]]
     table = np.zeros((1 + TONES * len(ramps), 4), np.uint8)
     for i, ramp in enumerate(ramps):

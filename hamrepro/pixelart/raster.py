@@ -7,6 +7,7 @@ library's sine or order of summation can move a pixel.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -73,14 +74,17 @@ def ellipse(centre: Point, rx: float, ry: float) -> Shape:
 
 def turned(rows: Sequence[tuple[float, float, float]]) -> Shape:
     """A body turned on a lathe: rows (y, centre x, half width) from top to bottom, joined by straight lines."""
-    ys, xs, ws = (np.array(v) for v in zip(*rows, strict=True))
-    widest = float(ws.max())
-    window = box(float(xs.min()) - widest - 1, float(ys[0]) - 1, float(xs.max()) + widest + 1, float(ys[-1]) + 1)
+    top, bottom = rows[0][0], rows[-1][0]
+    left, right = min(x - w for _, x, w in rows), max(x + w for _, x, w in rows)
+    window = box(left - 1, top - 1, right + 1, bottom + 1)
     y = ROW[window][:, :1]
-    centre, half = np.interp(y, ys, xs), np.interp(y, ys, ws)
+    centre, half = np.full_like(y, rows[0][1]), np.full_like(y, rows[0][2])
+    for (y0, x0, w0), (y1, x1, w1) in pairwise(rows):
+        t = np.clip((y - y0) / (y1 - y0), 0.0, 1.0)
+        centre, half = np.where(y > y0, x0 + (x1 - x0) * t, centre), np.where(y > y0, w0 + (w1 - w0) * t, half)
     nx = (COLUMN[window] - centre) / np.maximum(half, 0.5)
-    ny = 0.9 * ((y - ys[0]) / (ys[-1] - ys[0]) - 0.5)
-    inside = (np.abs(nx) <= 1.0) & (y >= ys[0]) & (y <= ys[-1])
+    ny = 0.9 * ((y - top) / (bottom - top) - 0.5)
+    inside = (np.abs(nx) <= 1.0) & (y >= top) & (y <= bottom)
     return Shape(window, inside, brightness(0.9 * np.clip(nx, -1, 1), ny + np.zeros_like(nx)))
 
 
@@ -94,15 +98,16 @@ def stencil(shape: Shape) -> Mask:
 def stripe(y: float, height: int = 1) -> Mask:
     """Rows of the canvas, from the one nearest to y down."""
     top = np.floor(y + 0.5)
-    return (ROW >= top) & (ROW < top + height)
+    return (top <= ROW) & (top + height > ROW)
 
 
 def around(windows: Sequence[tuple[slice, slice]]) -> tuple[slice, slice]:
     """The window that holds all windows and one pixel more on every side."""
-    rows, columns = zip(*windows, strict=True)
-    return tuple(  # type: ignore[return-value]
-        slice(max(min(s.start for s in axis) - 1, 0), max(s.stop for s in axis) + 1) for axis in (rows, columns)
+    rows, columns = (
+        slice(max(min(s.start for s in axis) - 1, 0), max(s.stop for s in axis) + 1)
+        for axis in zip(*windows, strict=True)
     )
+    return rows, columns
 
 
 def neighbours(mask: Mask) -> tuple[Mask, Mask, Mask, Mask]:
@@ -121,7 +126,7 @@ def interior(mask: Mask) -> Mask:
 def wedge(apex: Point, slope: float, half: float, height: float) -> Mask:
     """An opening in a garment: from apex down over `height` rows, half width `half`, wider by `slope` a row."""
     x, y = apex
-    return (np.abs(COLUMN - x) <= half + slope * (ROW - y)) & (ROW >= y) & (ROW <= y + height)
+    return (np.abs(COLUMN - x) <= half + slope * (ROW - y)) & (y <= ROW) & (y + height >= ROW)
 
 
 def grown(mask: Mask) -> Mask:
@@ -147,6 +152,7 @@ class Canvas:
         """Paints the union of shapes, later ones in front, shaded, with a one-pixel inner outline.
 
         Args:
+            ramp: number of the colour ramp.
             inner: tone of the outline where the union borders what this layer already shows; None draws none there.
             dim: taken from the brightness, for limbs on the far side.
             within: what lies outside this mask is not painted.
@@ -172,7 +178,8 @@ class Canvas:
     def dot(self, x: float, y: float, ramp: int, tone: int, width: int = 1, height: int = 1) -> None:
         """Sets a block of pixels whose upper left one is nearest to (x, y)."""
         column, row = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
-        self.index[max(row, 0) : max(row + height, 0), max(column, 0) : max(column + width, 0)] = 1 + TONES * ramp + tone
+        rows, columns = slice(max(row, 0), max(row + height, 0)), slice(max(column, 0), max(column + width, 0))
+        self.index[rows, columns] = 1 + TONES * ramp + tone
 
     def recolour(self, mask: Mask, ramp: int) -> None:
         """Gives the pixels of the mask that are already painted another ramp and keeps their tones."""

@@ -15,7 +15,7 @@ UPPER_ARM, FOREARM, THIGH, SHIN = 6.4, 6.2, 7.2, 7.2
 
 @dataclass(frozen=True)
 class Limb:
-    """Arm: shoulder, elbow, wrist. Leg: hip, knee, ankle. far: on the side away from the viewer."""
+    """Arm: shoulder, elbow, wrist. Leg: hip, knee, ankle. far: away from the viewer. lifted: pixels off the ground."""
 
     root: Point
     joint: Point
@@ -26,15 +26,24 @@ class Limb:
 
 @dataclass(frozen=True)
 class Pose:
-    """One frame's skeleton. order: names of the body parts from back to front."""
+    """One frame's skeleton.
+
+    Attributes:
+        side: seen from the side, facing the picture's left; else from the front.
+        phase: the frame, 0..7.
+        order: names of the body parts from back to front.
+        asleep: eyes closed.
+        swing: pixels by which the upper body moves, against which loose hair lags.
+        gaze: pixels by which the face is turned. broad: width of the chest, below 1 where it is turned.
+    """
 
     side: bool
     phase: int
     head: Point
     chest: Point
     hips: Point
-    arms: tuple[Limb, Limb]
-    legs: tuple[Limb, Limb]
+    arms: tuple[Limb, ...]
+    legs: tuple[Limb, ...]
     order: tuple[str, ...]
     asleep: bool = False
     swing: float = 0.0
@@ -55,8 +64,9 @@ def bent(root: Point, tip: Point, upper: float, lower: float, bend: float) -> Po
 
 # Walk. A leg's phases: contact, down, passing, push-off, behind, swing, passing, reach; the other leg is 4 phases on.
 BOB = (1, 1, 0, 0, 1, 1, 0, 0)
-STRIDE = ((-6.5, -0.5), (-4.5, 0), (-1, 0), (2.5, 0), (6.0, -1), (5.5, -3.5), (0.5, -3.5), (-4.5, -2))  # side: ankle x, y
-STEP = (0.5, 0.5, 0.0, -0.6, -1.2, -2.6, -3.2, -1.4)  # front: ankle y
+# Side view: ankle forwards and down, wrist from the shoulder. Front view: ankle down, wrist outwards and down.
+STRIDE = ((-6.5, -0.5), (-4.5, 0), (-1, 0), (2.5, 0), (6.0, -1), (5.5, -3.5), (0.5, -3.5), (-4.5, -2))
+STEP = (0.5, 0.5, 0.0, -0.6, -1.2, -2.6, -3.2, -1.4)
 ARM_SIDE = ((7.5, 8.5), (6, 9.5), (2, 11.2), (-3, 10.5), (-6.5, 8), (-5.5, 9), (-1.5, 10.8), (4, 10.8))
 ARM_FRONT = ((3.0, 8.4), (2.6, 9.6), (1.7, 11.2), (0.0, 9.6), (-2.2, 7.0), (-1.2, 8.4), (0.8, 10.8), (2.2, 10.6))
 
@@ -75,8 +85,14 @@ SLASH_LEAN = (0, 1, 1.5, 0, -2, -2.5, -2, -1)
 LUNGE = (1, 2, 2.5, 3, 4.5, 4.5, 3.5, 2)
 
 
-def front_limb(side: int, hand: Point, chest: Point, broad: float, turn: float) -> Limb:
-    """An arm seen from the front. side: -1 on the picture's left, 1 on its right. hand: outwards, down."""
+def front_arm(side: int, hand: Point, chest: Point, broad: float, turn: float) -> Limb:
+    """An arm seen from the front.
+
+    Args:
+        side: -1 on the picture's left, 1 on its right.
+        hand: the wrist from the shoulder, outwards and down.
+        broad, turn: width of the chest; pixels by which its turning moves the shoulder.
+    """
     shoulder = (chest[0] + side * 8.7 * broad + turn, chest[1] - 1.5)
     wrist = shifted(shoulder, side * hand[0], hand[1])
     hangs = hand[1] > 6  # swings towards or away from the viewer: foreshortened rather than bent
@@ -88,8 +104,7 @@ def front_limb(side: int, hand: Point, chest: Point, broad: float, turn: float) 
 def front(action: str, phase: int) -> Pose:
     """The skeleton seen from the front."""
     bob, twist, wide, steps = 0.0, 0.0, 4.1, (0.0, 0.0)
-    hands: tuple[Point, Point] = (CAST_FRONT[phase], CAST_FRONT[phase])
-    behind: tuple[bool, bool] = (False, False)
+    hands, behind = (CAST_FRONT[phase], CAST_FRONT[phase]), (False, False)
     if action == "walk":
         bob, other = BOB[phase], (phase + 4) % FRAMES
         steps, hands = (STEP[phase], STEP[other]), (ARM_FRONT[phase], ARM_FRONT[other])
@@ -100,29 +115,27 @@ def front(action: str, phase: int) -> Pose:
         hands, twist, wide = (SLASH_FRONT[phase], SLASH_BALANCE[phase]), SLASH_TWIST[phase], 3.6 + LUNGE[phase] * 0.5
         bob, behind = float(phase in (4, 5, 6)), (phase == 2, phase in (3, 4, 5, 6, 7))
         steps = (-0.4 * LUNGE[phase], 0.5)
-    low = max(bob, 0.0)
     head, chest = (MIDDLE + twist * 0.5, 23.0 + bob), (MIDDLE + 0.8 * twist, 36.4 + bob)
-    hips = (MIDDLE, 45.0 + low)
+    hips = (MIDDLE, 45.0 + max(bob, 0.0))
     broad = 1.0 - 0.06 * abs(twist)
-    arms = (front_limb(-1, hands[0], chest, broad, max(0.5 * twist, 0.0)), front_limb(1, hands[1], chest, broad, -0.3 * abs(twist)))
+    turns = (max(0.5 * twist, 0.0), -0.3 * abs(twist))
+    arms = tuple(front_arm(side, hands[i], chest, broad, turns[i]) for i, side in enumerate((-1, 1)))
     legs = []
     for side, step in zip((-1, 1), steps, strict=True):
         root, tip = (hips[0] + side * 3.7, hips[1] + 0.5), (MIDDLE + side * wide, SOLE + min(step, 0.5))
         knee = (root[0] * 0.45 + tip[0] * 0.55 + side * 0.4, (root[1] + tip[1]) / 2 - 0.2 * step)
         legs.append(Limb(root, knee, tip, lifted=-min(step, 0.0), far=step < -1.5))
-    names = [f"arm{i}" for i in (1, 0) if behind[i]]
+    at_back = [f"arm{i}" for i in (1, 0) if behind[i]]
     feet = ["leg0", "leg1"] if steps[0] <= steps[1] else ["leg1", "leg0"]
+    low = [f"arm{i}" for i in (1, 0) if not behind[i] and hands[i][1] >= 0]
     high = [f"arm{i}" for i in (1, 0) if not behind[i] and hands[i][1] < 0]
-    low_arms = [f"arm{i}" for i in (1, 0) if not behind[i] and hands[i][1] >= 0]
-    order = ("back", *names, *feet, "pelvis", "torso", *low_arms, "head", *high)
-    return Pose(
-        False, phase, head, chest, hips, arms, (legs[0], legs[1]), order,
-        asleep=action == "spellcast" and phase in (1, 2), swing=twist * 0.5, gaze=float((twist > 1) - (twist < -1)), broad=broad,
-    )  # fmt: skip
+    order = ("back", *at_back, *feet, "pelvis", "torso", *low, "head", *high)
+    asleep, gaze = action == "spellcast" and phase in (1, 2), float((twist > 1) - (twist < -1))
+    return Pose(False, phase, head, chest, hips, arms, tuple(legs), order, asleep, 0.5 * twist, gaze, broad)
 
 
 def profile(action: str, phase: int) -> Pose:
-    """The skeleton seen from its right side, facing the picture's left. Limb 0 is the far one."""
+    """The skeleton seen from its left side, facing the picture's left. Limb 0 is the far one."""
     other = (phase + 4) % FRAMES
     bob, lean = 0.0, 0.0
     feet: tuple[Point, Point] = ((3.0, -0.5), (-2.6, 0.0))
@@ -147,7 +160,5 @@ def profile(action: str, phase: int) -> Pose:
     high = ["arm1"] if hands[1][1] < 0 else []
     low = [] if high else ["arm1"]
     order = ("back", "arm0", "leg0", "leg1", "pelvis", "torso", *low, "head", *high)
-    return Pose(
-        True, phase, head, chest, hips, (arms[0], arms[1]), (legs[0], legs[1]), order,
-        asleep=action == "spellcast" and phase in (1, 2), swing=lean,
-    )  # fmt: skip
+    asleep = action == "spellcast" and phase in (1, 2)
+    return Pose(True, phase, head, chest, hips, tuple(arms), tuple(legs), order, asleep, lean)
