@@ -106,8 +106,8 @@ _LATER = (("network", "label", "action"),)
 
 
 _LAPTOP_TRAINING = TrainConfig(
-    steps=3000, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle", windows="cyclic",
-    batch=36, decoded_frames=4, content_frames="window", single_frame_content=0.5, kl_warmup=0.6,
+    steps=1600, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle", windows="cyclic",
+    batch=48, decoded_frames=3, content_frames="window", single_frame_content=0.5, kl_warmup=0.6,
 )
 _LAPTOP_NETWORK = ModelConfig(
     encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
