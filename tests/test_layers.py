@@ -6,6 +6,7 @@ Inside a layer modules may import each other where no circle closes; from a lowe
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -23,7 +24,7 @@ LAYERS = (
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
-    ("judges", "calibration", "evaluate", "records"),
+    ("judges", "calibration", "protocols", "evaluate", "records"),
     ("tables", "figures", "shipping"),
     ("reproduce", "__main__"),
 )  # fmt: skip
@@ -65,7 +66,9 @@ def imported_units(path):
     return found - {""}
 
 
+@cache
 def graph():
+    """Unit of the package -> the units it imports."""
     edges = {}
     for path in FILES:
         if path != PACKAGE / "__init__.py":
@@ -100,12 +103,16 @@ def test_files_are_short(path):
 
 
 def public_parts(path):
-    """Public functions, classes and methods of a file, with a printable name."""
+    """Public functions, classes and methods of a file, with a printable name.
+
+    Not the properties that a class's docstring explains under its attributes.
+    """
 
     def walk(node, prefix):
         parts = (c for c in node.body if isinstance(c, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef))
         for child in parts:
-            if child.name.startswith("_"):
+            explained = re.search(rf"\b{child.name}\b", (prefix and ast.get_docstring(node)) or "")
+            if child.name.startswith("_") or (explained and child.decorator_list):
                 continue
             yield f"{prefix}{child.name}", child
             if isinstance(child, ast.ClassDef):

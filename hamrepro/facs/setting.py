@@ -10,6 +10,7 @@ from hamrepro.facs.identities import Identity
 
 
 def surroundings(who: Identity, x: np.ndarray, y: np.ndarray, chance: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Wall (3, H, W) and clothes, premultiplied RGBA (4, H, W); coordinates x, y (H, W) in face units."""
     wall = np.array([0.36, 0.44, 0.56], np.float32).reshape(3, 1, 1)
     scene = wall * (1.02 - 0.10 * np.hypot(x - who.light[0], y + 0.5)) * (1 + 0.004 * texture(x.shape[0], 3, chance))
     shoulder = profile(np.abs(x), [(0.0, 1.19), (0.30, 1.13), (0.42, 1.02), (0.80, 1.10), (1.28, 1.24)])
@@ -22,6 +23,7 @@ def surroundings(who: Identity, x: np.ndarray, y: np.ndarray, chance: torch.Gene
 
 
 def spectacles(who: Identity, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The person's glasses, premultiplied RGBA (4, H, W); coordinates x, y (H, W) in face units."""
     rim = np.zeros_like(x)
     lens = np.zeros_like(x)
     square = 2.4 + 2.6 * who.age
