@@ -30,7 +30,9 @@ def calibration_error(probabilities: NDArray[np.float64], target: NDArray[np.int
     return float(sum(gaps))
 
 
-def examine(judge: Judge, clip_set: ClipSet, *, phases: bool = False, blurred: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
+def examine(
+    judge: Judge, clip_set: ClipSet, *, phases: bool = False, blurred: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """A judge on real clips: per reading accuracy, entropies (nats), IS, calibration error, confusion matrix.
 
     Args:
@@ -69,4 +71,5 @@ def certify(judge: Judge, clip_set: ClipSet, *, blur: bool = False) -> dict[str,
             value = tests["test"][head][score]
             if value < bound if score == "accuracy" else value > bound:
                 below.append(f"{score} of {head} {value:.5f}, not {bound}")
-    return {"dataset": clip_set.name, "data_sha256": clip_set.sha256, "heads": heads_of(clip_set), "gate": gate, "below_gate": below, **tests}
+    names = {"dataset": clip_set.name, "data_sha256": clip_set.sha256, "heads": heads_of(clip_set)}
+    return {**names, "gate": gate, "below_gate": below, **tests}

@@ -155,8 +155,8 @@ def train_judge(clip_set: ClipSet, *, blur: bool = False, seed: int = 0, trainin
         torch.set_rng_state(before)
     optimiser = Optimiser(judge, training)
     low = choose_precision(training.precision, place) == "bfloat16"
-    steps = tqdm(range(training.steps), desc=f"judge {clip_set.name}", file=sys.stderr, disable=None if sys.stderr.isatty() else True)
-    for step in steps:
+    quiet = None if sys.stderr.isatty() else True
+    for step in tqdm(range(training.steps), desc=f"judge {clip_set.name}", file=sys.stderr, disable=quiet):
         batch = draw_batch(clip_set, training, seed, step, place)
         clips = soften(batch.clips, generator(seed, "augment", step)) if blur else batch.clips
         with torch.autocast(place.type, torch.bfloat16, enabled=low):
@@ -189,7 +189,8 @@ def load_judge(dataset: str, blur: bool = False, *, weights: Path = WEIGHTS, dev
     Raises:
         JudgeError: no such judge, or weights that are not what the card says.
     """
-    path, command = judge_path(dataset, blur, weights), f"python -m hamrepro judge --dataset {dataset}{' --blur' if blur else ''}"
+    path = judge_path(dataset, blur, weights)
+    command = f"python -m hamrepro judge --dataset {dataset}{' --blur' if blur else ''}"
     try:
         tensors, card = checkpoint.load_weights(path)
         judge = Judge(card["heads"])

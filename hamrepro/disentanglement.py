@@ -1,0 +1,199 @@
+"""Table 2 for one model: what judges see in the clips it makes under each protocol. Paper: Section 4.1, Table 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from hamrepro import metrics
+from hamrepro.datasets import ClipSet
+from hamrepro.errors import JudgeError
+from hamrepro.evaluate import subset
+from hamrepro.judges import Judge
+from hamrepro.protocols import PROTOCOLS, Task, balanced, lacking, make_clips, make_task, supervised
+from hamrepro.randomness import generator
+
+BATCH = 48
+FRAMES = 8       # a judge's clip
+LATE = "-9-16"   # suffix of a metric read on frames 9-16 instead of 1-8
+DRAWS = 5
+Entries = dict[str, Any]
+Answers = dict[str, NDArray[np.float64]]
+
+
+class CopySource(nn.Module):
+    """Trivial row: what was asked for is ignored, the clip that lends the content (A) or the motion (C) is shown."""
+
+    def with_prior_motion(
+        self, content: Tensor, content_action: Tensor, action: Tensor, frames: int, noise: torch.Generator
+    ) -> Tensor:
+        """The content's own clip."""
+        return content[:, torch.arange(frames) % content.shape[1]]
+
+    def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor:
+        """The motion's own clip."""
+        return motion
+
+
+class GroundTruth(nn.Module):
+    """Trivial row: real clips, the ceiling of every score."""
+
+    def generate(self, clips: Tensor, action: Tensor, frames: int) -> Tensor:
+        """The clip itself."""
+        return clips
+
+
+class ShuffledMotion(GroundTruth):
+    """Trivial row: the frames of each real clip in a random order, the same for all; are judges reading motion?"""
+
+    def generate(self, clips: Tensor, action: Tensor, frames: int) -> Tensor:
+        """The clip's frames in another order."""
+        return clips[:, torch.randperm(clips.shape[1], generator=generator(0, "pairing", 1))]
+
+
+TRIVIAL: dict[str, type[nn.Module]] = {
+    "ground-truth": GroundTruth, "copy-source": CopySource, "shuffled-motion": ShuffledMotion,
+}  # fmt: skip
+
+
+@torch.inference_mode()
+def judge_clips(
+    protocol: str, model: nn.Module, task: Task, clip_set: ClipSet, judges: dict[str, Judge], *, noise: torch.Generator,
+    frames: int = FRAMES, bank: ClipSet | None = None, device: str = "cpu",
+) -> dict[str, Answers]:
+    """Answers of every judge to the clips of one draw of the random code.
+
+    Returns:
+        judge's suffix -> reading -> probabilities (N, C); with 16 frames also under suffix + "-9-16".
+    """
+    found: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
+    parts, quiet = torch.arange(len(task.groups)).split(BATCH), None if sys.stderr.isatty() else True
+    for rows in tqdm(parts, desc=f"protocol {protocol}", file=sys.stderr, disable=quiet):
+        part = task.take(rows)
+        clips = make_clips(protocol, model, part, clip_set, frames=frames, noise=noise, bank=bank, device=device)
+        for suffix, judge in judges.items():
+            for late in range(clips.shape[1] // FRAMES):
+                answers = judge.probabilities(clips[:, late * FRAMES : (late + 1) * FRAMES])
+                for reading, answer in answers.items():
+                    found.setdefault(suffix + late * LATE, {}).setdefault(reading, []).append(answer)
+    return {suffix: {name: np.concatenate(parts) for name, parts in each.items()} for suffix, each in found.items()}
+
+
+def _strata(task: Task) -> Tensor | None:
+    """Classes as strata where no group has clips of two; else a group is resampled with all its classes."""
+    pairs = torch.unique(torch.stack([task.groups, task.balance]), dim=1)
+    return task.balance if pairs.shape[1] == len(task.groups.unique()) else None
+
+
+def scores(protocol: str, suffix: str, task: Task, draws: list[Answers]) -> Iterator[tuple[str, Any]]:
+    """Entries `<metric>/<protocol>/<reading>`: accuracies of what has a target, entropies and IS of the motion.
+
+    `both`: motion and every attribute right at once. Accuracies are averaged over the draws per clip; the interval
+    resamples characters or people. Entropies in nats.
+    """
+    strata, right = _strata(task), {}
+    for reading, target in task.targets.items():
+        answers = np.stack([answer[reading.partition("-of-")[0]] for answer in draws])
+        right[reading] = (answers.argmax(-1) == target.numpy()).T.astype(np.float64)
+    motion = "3way" if "3way" in right else "6way"
+    attributes = [name for name in right if name not in ("9way", "3way", "6way", "view", "view-of-motion")]
+    if motion in right and attributes:
+        right["both"] = np.prod([right[name] for name in (motion, *attributes)], 0)
+    for reading, values in right.items():
+        entry = metrics.summary(values, task.groups, strata)
+        yield f"accuracy{suffix}/{protocol}/{reading}", entry | {"draws": len(draws)}
+    for reading in ("9way", "3way", "6way") if suffix in ("", LATE) else ():
+        if reading not in draws[0]:
+            continue
+        stacked = np.concatenate([answer[reading] for answer in draws])
+        groups, layers = task.groups.repeat(len(draws)), None if strata is None else strata.repeat(len(draws))
+        for name in ("h_y_given_x", "h_y", "is"):
+            entry = metrics.summary(stacked, groups, layers, statistic=metrics.STATISTICS[name])
+            yield f"{name}{suffix}/{protocol}/{reading}", entry | {"n": len(task.groups), "draws": len(draws)}
+
+
+def agreement(protocol: str, suffix: str, task: Task, one: Answers, other: Answers) -> Iterator[tuple[str, Any]]:
+    """Entries `agreement/B/<reading>`: how often the same content is seen under two motions."""
+    for reading in one:
+        if reading not in ("9way", "3way", "6way"):
+            same = (one[reading].argmax(-1) == other[reading].argmax(-1)).astype(np.float64)
+            yield f"agreement{suffix}/{protocol}/{reading}", metrics.summary(same, task.groups, _strata(task))
+
+
+def run_protocol(
+    protocol: str, model: nn.Module, clip_set: ClipSet, index: Tensor, judges: dict[str, Judge], *, seed: int = 0,
+    draws: int = 1, bank: ClipSet | None = None, device: str = "cpu",
+) -> Entries:
+    """All entries of one protocol, on equally many clips of every class of `index` (N,).
+
+    Protocol A is also read on frames 9-16, after a second pass of the training length.
+
+    Raises:
+        ConfigError: the model cannot follow this protocol. DataError: an empty class. JudgeError: see `Judge`.
+    """
+    for judge in judges.values():
+        judge.require(clip_set)
+    plan = PROTOCOLS[protocol]
+    task = make_task(protocol, model, clip_set, index, seed=seed, bank=bank)
+    task = task.take(balanced(task.balance, task.classes, seed))
+    frames = 2 * FRAMES if protocol == "A" else FRAMES
+
+    def answers_to(task: Task, draw: int) -> dict[str, Answers]:
+        noise = generator(seed, "prior", draw)
+        return judge_clips(
+            protocol, model, task, clip_set, judges, noise=noise, frames=frames, bank=bank, device=device
+        )
+
+    found = [answers_to(task, draw) for draw in range(draws if "prior" in plan[1:] else 1)]
+    entries: Entries = {}
+    for suffix in found[0]:
+        entries |= scores(protocol, suffix, task, [answers[suffix] for answers in found])
+    if protocol == "B":
+        order = torch.arange(len(task.groups)).roll(len(task.groups) // 2 + 1)
+        moved = task._replace(motion=task.motion[order], action=task.action[order])
+        for suffix, again in answers_to(moved, 0).items():
+            entries |= agreement(protocol, suffix, task, found[0][suffix], again)
+    return entries
+
+
+def evaluate_protocols(
+    model: nn.Module, clip_set: ClipSet, judges: dict[str, Judge], *, seed: int = 0, quick: bool = False,
+    draws: int = DRAWS, bank: ClipSet | None = None, device: str = "cpu",
+) -> dict[str, Entries]:
+    """All of Table 2 for one model: `metrics` over every clip (unless quick), `subset` over the fixed share, one draw.
+
+    Args:
+        judges: suffix of the metric -> judge; "" is the judge, "-blur" the one for sensitivity.
+        bank: training clips for `A-bank`, which only models that take no request need.
+
+    A protocol the model cannot follow leaves one entry without a value that says why.
+
+    Raises:
+        JudgeError: no judge with suffix "", or see `Judge`.
+    """
+    if "" not in judges:
+        raise JudgeError(f"judges {sorted(judges)}", 'one with suffix ""', "load_judge(dataset)")
+    result: dict[str, Entries] = {"subset": {}} if quick else {"metrics": {}, "subset": {}}
+    reading = "9way" if "view" in clip_set.targets else "6way"
+    for protocol in PROTOCOLS:
+        why = lacking(model, protocol)
+        if protocol == "A-bank" and (bank is None or (supervised(model) and not lacking(model, "A"))):
+            continue
+        if why and isinstance(model, tuple(TRIVIAL.values())):
+            continue
+        for part, entries in result.items():
+            index, count = (subset(clip_set), 1) if part == "subset" else (torch.arange(len(clip_set)), draws)
+            if why:
+                entries[f"accuracy/{protocol}/{reading}"] = {"value": None, "ci95": None, "n": 0, "why": why}
+            else:
+                entries |= run_protocol(
+                    protocol, model, clip_set, index, judges, seed=seed, draws=count, bank=bank, device=device
+                )
+    return result
