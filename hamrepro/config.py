@@ -111,7 +111,7 @@ _LAPTOP_TRAINING = TrainConfig(
 )
 _LAPTOP_NETWORK = ModelConfig(
     encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
-    contrast=2.0, background=-2.5, log_std=-4.0,
+    contrast=3.0, background=-4.0, log_std=-4.0,
 )
 _SMOKE_NETWORK = replace(
     _LAPTOP_NETWORK, encoder_widths=(8,) * 5, decoder_widths=(8,) * 5, hidden=(64, 64), features=32, content=16
