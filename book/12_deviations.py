@@ -77,6 +77,23 @@
 # positive definite energy, with no real eigenvalue ({doc}`03_symplectic`). The release's random orthogonal start is the
 # option `start="random"`.
 #
+# (d15)=
+# **D15. Part of the frames.** The sum over $t'$ in Eq. (17) may be estimated from a random half of the frames of each clip,
+# scaled up: unbiased, and the decoder, the dearest part of a step, runs half as often. Preset `laptop` does; preset `paper`
+# decodes all frames.
+#
+# (d16)=
+# **D16. A quiet start.** In `laptop` the posteriors start narrow ($\log \sigma = -3$) and the last batch norm starts near the
+# mostly black frames. Only the starting values differ from `paper`, no layer.
+#
+# (d17)=
+# **D17. Content from a single frame.** Table 1's `strict` reading asks for $\mathbf z$ from one frame, repeated. In
+# preset `laptop` half of the clips are trained so. Preset `paper` never does.
+#
+# (d18)=
+# **D18. A rising KL weight.** In presets that say so, the weight of the KL terms rises from 0 to 1 over the first part of a run;
+# what is reported is always the bound with weight 1.
+#
 # ## Errata of the paper
 #
 # Numbers refer to version 1, {cite:t}`khan2021halo`.
