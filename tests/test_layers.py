@@ -24,7 +24,7 @@ LAYERS = (
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
-    ("judges", "calibration", "protocols", "evaluate", "records"),
+    ("judges", "calibration", "protocols", "disentanglement", "evaluate", "records"),
     ("tables", "figures", "shipping"),
     ("reproduce", "__main__"),
 )  # fmt: skip
