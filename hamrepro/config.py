@@ -138,9 +138,24 @@ MODELS: dict[str, dict[str, Any]] = {
     "halo-elliptic": {"family": "elliptic"},
     "halo-linear": {"family": "linear"},
     "halo-gru": {"family": "gru"},
+    "dsvae": {},
+    "dsvae-factorised": {},
+    "s3vae": {},
+    "cdsvae": {},
+    "skd": {},
+    "mocogan": {"optimiser": "adam", "betas": (0.5, 0.999), "scale_learning_rate": None},
 }
 
 _PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
+
+# What a model needs in one preset, or on one data set.
+SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
+    **{(model, "laptop"): {"kl_warmup": 0.1} for model in ("dsvae", "dsvae-factorised", "s3vae", "cdsvae")},
+    ("mocogan", "laptop"): {"learning_rate": 5e-4},
+    ("mocogan", "smoke"): {"learning_rate": 5e-4},
+    ("mocogan", "sprites"): _PER_ACTION_VIEW,
+    ("mocogan", "sprites-procedural"): _PER_ACTION_VIEW,
+}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -172,6 +187,7 @@ def configure(preset: str, dataset: str, model: str) -> RunConfig:
     network, training = _choose("preset", preset, PRESETS)
     base, *variants = model.split("+")
     changes = dict(_choose("data set", dataset, DATASETS)) | _choose("model", base, MODELS)
+    changes |= SPECIAL.get((base, preset), {}) | SPECIAL.get((base, dataset), {})
     for variant in variants:
         changes |= _choose("variant", variant, VARIANTS)
     if changes.get("label") == "action_view" and not dataset.startswith("sprites"):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from hamrepro.config import RunConfig
+from hamrepro.baselines.cdsvae import Cdsvae
+from hamrepro.baselines.dsvae import Dsvae
+from hamrepro.baselines.mocogan import Mocogan
+from hamrepro.baselines.s3vae import S3vae
+from hamrepro.baselines.skd import Skd
+from hamrepro.config import ModelConfig, RunConfig
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.halo import Halo
 from hamrepro.randomness import generator
@@ -40,6 +46,21 @@ class Model(Protocol):
     def diagnostics(self) -> dict[str, float]: ...
 
 
+ARCHITECTURES: dict[str, Callable[[ModelConfig], nn.Module]] = {
+    "halo-sp": Halo,
+    "halo-u": Halo,
+    "halo-elliptic": Halo,
+    "halo-linear": Halo,
+    "halo-gru": Halo,
+    "dsvae": Dsvae,
+    "dsvae-factorised": partial(Dsvae, factorised=True),
+    "s3vae": S3vae,
+    "cdsvae": Cdsvae,
+    "skd": Skd,
+    "mocogan": Mocogan,
+}
+
+
 def build(config: RunConfig, seed: int) -> nn.Module:
     """The untrained model of a run; its weights are a function of the seed, on the CPU.
 
@@ -48,6 +69,6 @@ def build(config: RunConfig, seed: int) -> nn.Module:
     before = torch.get_rng_state()
     torch.set_rng_state(generator(seed, "init").get_state())
     try:
-        return Halo(config.network)
+        return ARCHITECTURES[config.model.partition("+")[0]](config.network)
     finally:
         torch.set_rng_state(before)
