@@ -102,7 +102,7 @@ def perform(subject: int, expression: str, take: int, seed: int = 0) -> Performa
     draws = torch.rand(64, generator=chance).numpy()
     time = np.arange(frames, dtype=np.float64)
 
-    lead, tail = 2 + 4 * draws[0], 2 + 4 * draws[1]
+    lead, tail = 2 + 3 * draws[0], 2 + 3 * draws[1]
     onset = 7 + 6 * manner[0] + 3 * draws[2]
     offset = 9 + 8 * manner[1] + 4 * draws[3]
     rise = smoothstep((time - lead) / onset)
@@ -125,12 +125,12 @@ def perform(subject: int, expression: str, take: int, seed: int = 0) -> Performa
     gaze = np.stack([0.012 * _drift(time, draws[32:36], 55), 0.006 * _drift(time, draws[36:40], 70)], axis=1)
     pose = np.stack(
         [
-            0.030 * _drift(time, draws[40:44], 90) + 0.08 * (draws[60] - 0.5),
-            0.020 * _drift(time, draws[44:48], 80) + _nod(expression) * envelope + 0.06 * (draws[61] - 0.5),
-            0.035 * _drift(time, draws[48:52], 100) + 0.06 * (manner[60] - 0.5) * envelope,
-            1 + 0.012 * _drift(time, draws[52:56], 110) + 0.05 * (draws[62] - 0.5),
-            0.035 * _drift(time, draws[56:60], 85),
-            0.018 * _drift(time, draws[4:8], 75) - 0.6 * _nod(expression) * envelope,
+            0.006 * _drift(time, draws[40:44], 90) + 0.08 * (draws[60] - 0.5),
+            0.004 * _drift(time, draws[44:48], 80) + _nod(expression) * envelope + 0.06 * (draws[61] - 0.5),
+            0.007 * _drift(time, draws[48:52], 100) + 0.06 * (manner[60] - 0.5) * envelope,
+            1 + 0.003 * _drift(time, draws[52:56], 110) + 0.05 * (draws[62] - 0.5),
+            0.007 * _drift(time, draws[56:60], 85),
+            0.004 * _drift(time, draws[4:8], 75) - 0.6 * _nod(expression) * envelope,
         ],
         axis=1,
     )

@@ -55,7 +55,7 @@ def hair_layers(
     if style == "side":
         brow_line = line - 0.05 + 0.17 * np.abs(x / width - parting) ** 1.3 + 0.016 * fine
     elif style in ("fringe", "bob"):
-        brow_line = who.eye_height - who.brow_height - 0.075 + 0.05 * (ax / width) ** 2 + 0.030 * fine
+        brow_line = who.eye_height - who.brow_height - 0.105 + 0.05 * (ax / width) ** 2 + 0.030 * fine
         if style == "bob":
             brow_line = line + 0.02 + 0.42 * np.clip(np.abs(x / width - 0.5 * parting), 0, 1) ** 1.6 + 0.012 * fine
     elif style in ("long", "bun"):
