@@ -1,7 +1,8 @@
 """A training of seconds: a handful of clips, the smallest network, and what a run leaves, reduced to a hash.
 
-As a program, `python tests/tiny.py FOLDER PRECISION KILLS`: kill trainings of its children at random instants until
-KILLS of them have died, let the last one end, and print what came of it as JSON.
+As a program, `python tests/tiny.py FOLDER KILLS`: kill trainings at random instants until KILLS of them have died,
+let them end, kill saves at every call that touches the disk, and print what came of it as JSON. Killed are forks of the
+program, so that torch is imported once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -20,10 +22,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+import hamrepro.train as loop
+from hamrepro import checkpoint
 from hamrepro.config import RunConfig, configure
 from hamrepro.datasets import ClipSet
 from hamrepro.randomness import generator
-from hamrepro.train import train
 
 STEPS, EVERY = 18, 3
 
@@ -72,7 +75,7 @@ def tiny_config(precision: str = "float32", *, model: str = "halo-u", steps: int
 
 def run_tiny(folder: Path, config: RunConfig | None = None, clips: ClipSet | None = None, **options: object) -> bool:
     """Train, or go on, in a folder; whether all steps are done."""
-    return train(config or tiny_config(), 0, clips or TinyClips(), folder, **options)[1]
+    return loop.train(config or tiny_config(), 0, TinyClips() if clips is None else clips, folder, **options)[1]
 
 
 def state_bytes(folder: Path) -> str:
@@ -105,25 +108,74 @@ def kill_until_done(folder: Path, precision: str, kills: int) -> dict[str, objec
     began = time.monotonic()
     assert os.waitpid(fork(lambda: run_tiny(folder / "whole", config)), 0)[1] == 0
     whole = time.monotonic() - began
-    chance, killed, at, trial = random.Random(precision), 0, [], 0
-    run = folder / "killed0"
-    while killed < kills:
+    chance, at, run, trial = random.Random(precision), [], folder / "killed0", 0
+    while len(at) < kills:
         child = fork(lambda: run_tiny(run, config))
-        time.sleep(chance.uniform(0.02, 0.5) * whole)
+        time.sleep(chance.uniform(0.02, 0.6) * whole)
         os.kill(child, signal.SIGKILL)
         if os.WIFSIGNALED(os.waitpid(child, 0)[1]):
-            killed += 1
             at.append(max((int(path.name[6:]) for path in run.glob("state-*")), default=0))
-        else:  # it was done before the kill: kill the rest of another run
+        else:  # it was done before the kill: another run takes the rest
             trial += 1
             run = folder / f"killed{trial}"
     ends = []
     for path in sorted(folder.glob("killed*")):
         assert os.waitpid(fork(lambda path=path: run_tiny(path, config)), 0)[1] == 0
-        ends.append({"state": state_bytes(path), "rows": logged(path), "left": [p.name for p in path.glob(".*.tmp")]})
-    return {"killed": killed, "at": at, "whole": state_bytes(folder / "whole"), "rows": logged(folder / "whole"), "ends": ends}
+        left = [leftover.name for leftover in path.glob(".*.tmp")]
+        ends.append({"state": state_bytes(path), "rows": logged(path), "left": left})
+    return {"at": at, "whole": state_bytes(folder / "whole"), "rows": logged(folder / "whole"), "ends": ends}
+
+
+def _die_at(call: int, after: bool) -> None:
+    """Make this process kill itself before or after the given call of fsync, replace or rmtree."""
+    calls = iter(range(10_000))
+
+    def deadly(function: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object, **options: object) -> object:
+            last = next(calls) == call
+            if last and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = function(*arguments, **options)
+            if last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+        return wrapped
+
+    os.fsync, os.replace, shutil.rmtree = deadly(os.fsync), deadly(os.replace), deadly(shutil.rmtree)
+
+
+def kill_in_save(folder: Path) -> list[dict[str, object]]:
+    """Die at every call that touches the disk while state 3 is saved over 1 and 2; what is loaded afterwards."""
+
+    def save(path: Path, step: int) -> None:
+        part = {"value": torch.full((4,), float(step))}
+        checkpoint.save_state(path, step, part, part, {"config_sha256": "tiny", "seed": 0})
+
+    def work(path: Path, call: int, after: bool) -> None:
+        _die_at(call, after)
+        save(path, 3)
+
+    found: list[dict[str, object]] = []
+    for number in range(1000):
+        call, after = divmod(number, 2)
+        path = folder / f"save{number}"
+        save(path, 1)
+        save(path, 2)
+        ended = os.waitpid(fork(lambda path=path, call=call, after=after: work(path, call, bool(after))), 0)[1]
+        complete = (path / "state-00000003").exists()
+        with checkpoint.lock(path):
+            weights, _, meta = checkpoint.load_latest(path, "tiny")
+        right = bool((weights["value"] == meta["step"]).all())
+        found.append({"step": meta["step"], "complete": complete, "right": right, "left": [p.name for p in path.glob(".*.tmp")]})
+        if not os.WIFSIGNALED(ended):
+            break
+    return found
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(json.dumps(kill_until_done(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))
+    loop.LOG_EVERY = 2
+    root = Path(sys.argv[1])
+    run_tiny(root / "warm", tiny_config(steps=1))  # what torch loads late is loaded before the forks
+    results = {name: kill_until_done(root / name, name, int(sys.argv[2])) for name in ("float32", "bfloat16")}
+    print(json.dumps(results | {"save": kill_in_save(root)}))
