@@ -136,6 +136,7 @@ def decode(content: bytes, name: str) -> Image.Image:
     if depth > 8:
         raise refuse(f"{depth} bits a channel")
     try:
+        Image.open(BytesIO(content), formats=["PNG"]).verify()  # checksums, which loading leaves out
         with Image.open(BytesIO(content), formats=["PNG"]) as image:
             image.load()
             if image.mode != "RGBA" and not (image.mode == "P" and "transparency" in image.info):

@@ -193,8 +193,7 @@ def load_sprites(name: str, split: str) -> Sprites:
         verify(root)
         return Sprites(sheet_layers(root), split)
     if name == "sprites-procedural":
-        from hamrepro.pixelart import draw_layers
+        from hamrepro.pixelart import NAMES, draw_layers
 
-        numbers = tuple(str(value) for value in range(VALUES))
-        return Sprites(pack(draw_layers()), split, name, dict.fromkeys(ATTRIBUTES, numbers))
+        return Sprites(pack(draw_layers()), split, name, NAMES)
     raise ConfigError(f"unknown data set {name!r}", "sprites or sprites-procedural")

@@ -103,7 +103,9 @@ def test_pack_leaves_a_read_only_array_alone():
     assert not pixels.any()
 
 
-@pytest.mark.parametrize("layers", [np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 4), np.float32), np.zeros(4, np.int8)])
+@pytest.mark.parametrize(
+    "layers", [np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 4), np.float32), np.zeros(4, np.int8)]
+)
 def test_pack_refuses(layers: np.ndarray):
     with pytest.raises(ShapeError, match="uint8 RGBA"):
         pack(layers)
@@ -126,7 +128,9 @@ def test_split_is_the_published_one():
     lines = ["position,id,skin,pants,tops,hair,split"]
     for split, offset in (("train", 0), ("test", 1000)):
         ids = characters_of(split)
-        for position, (number, values) in enumerate(zip(ids.tolist(), attributes_of(ids).tolist(), strict=True), offset):
+        for position, (number, values) in enumerate(
+            zip(ids.tolist(), attributes_of(ids).tolist(), strict=True), offset
+        ):
             lines.append(f"{position},{number},{','.join(map(str, values))},{split}")
     text = "\n".join(lines) + "\n"
     assert sha256(text.encode()).hexdigest() == "563d608ff75a08466911cd742d25923b748f56c4d9497f1653a37efa300a6e7c"
@@ -266,7 +270,7 @@ def test_real_clips(real: Sprites):
     index = torch.arange(0, len(real), 111)
     clips = real.clips(index)
     lit = (clips > 0).any(2).flatten(2).sum(2)
-    assert 775 <= int(lit.min()) and int(lit.max()) <= 1190
+    assert int(lit.min()) >= 775 and int(lit.max()) <= 1190
     spellcast = real.targets["action"][index] == 1
     assert torch.equal(clips[spellcast, 6], clips[spellcast, 4])
     slash = real.targets["action"][index] == 2
@@ -282,4 +286,7 @@ def test_characters_of_other_sheets(real: Sprites):
     orc = character(root, [("body/male/orc.png",), *sheets[1:], SHOES])
     assert orc.shape == known.shape and not torch.equal(orc, known)
     back = character(root, [*sheets, SHOES], BACK_ROWS)
-    assert back.shape == (3, 8, 3, 64, 64) and not (back[:, None] == known.view(3, 3, 8, 3, 64, 64)).flatten(2).all(2).any()
+    assert (
+        back.shape == (3, 8, 3, 64, 64)
+        and not (back[:, None] == known.view(3, 3, 8, 3, 64, 64)).flatten(2).all(2).any()
+    )
