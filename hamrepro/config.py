@@ -91,6 +91,23 @@ class RunConfig:
         """Plain JSON types, tuples as lists."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> RunConfig:
+        """Back from `as_dict`, or from the card of shipped weights.
+
+        Raises:
+            ConfigError: a setting this version does not know.
+        """
+        try:
+            parts = {"network": ModelConfig, "training": TrainConfig}
+            made = {
+                part: kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings[part].items()})
+                for part, kind in parts.items()
+            }
+            return cls(**{name: settings[name] for name in ("preset", "dataset", "model")}, **made)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"settings of another version: {error}", "those of RunConfig", "train again") from error
+
     @property
     def sha256(self) -> str:
         """Hash of the settings; a checkpoint of another hash is refused."""

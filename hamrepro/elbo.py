@@ -76,9 +76,7 @@ class Elbo(NamedTuple):
 
         The KL of the motion is taken at the sampled reference frame only.
         """
-        return cls(
-            log_likelihood.sum(-1), posterior.position.kl(), posterior.momentum.kl(), posterior.content.kl()
-        )
+        return cls(log_likelihood.sum(-1), posterior.position.kl(), posterior.momentum.kl(), posterior.content.kl())
 
     def terms(self, kl_weight: float = 1.0) -> dict[str, Tensor]:
         """Batch means under their names, first `loss`: minus the bound, its KL terms weighted."""

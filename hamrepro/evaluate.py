@@ -28,34 +28,48 @@ Scores = dict[str, NDArray[np.float64]]
 
 def of_model(model: nn.Module) -> Generate:
     """A model as a generator: (clips uint8 (B, T, 3, 64, 64), u (B,), frames, skip, conditioning) -> float [0, 1]."""
+
     def generate(clips: Tensor, action: Tensor, frames: int, skip: int, conditioning: str) -> Tensor:
         made = model.generate(normalise(clips), action, frames, conditioning=conditioning, skip=skip)
         return (made + 1) / 2
+
     return generate
 
 
 def trivial(name: str) -> Generate:
     """Rows any model must beat, or cannot: the first frame repeated, the mean frame, the truth itself."""
+
     def generate(clips: Tensor, action: Tensor, frames: int, skip: int, conditioning: str) -> Tensor:
         truth = clips.float() / 255
         if name == "ground-truth":
             return truth[:, torch.arange(skip, frames) % truth.shape[1]]
         frame = truth[:, :1] if name == "copy-first" else truth.mean(1, keepdim=True)
         return frame.expand(-1, frames - skip, -1, -1, -1)
+
     return generate
 
 
 def subset(clip_set: ClipSet) -> Tensor:
     """A fixed share for quick looks: every character of the split once, its action-view by turns (296 on Sprites)."""
-    heads = sorted({int(group): number for number, group in reversed(list(enumerate(clip_set.groups.tolist())))}.values())
+    heads = sorted(
+        {int(group): number for number, group in reversed(list(enumerate(clip_set.groups.tolist())))}.values()
+    )
     count, labels = len(heads), len(clip_set) // len(heads)
     return torch.tensor([number % labels * count + number for number in range(count)])
 
 
 @torch.inference_mode()
 def score_frames(
-    generate: Generate, clip_set: ClipSet, index: Tensor, conditioning: str, *, frames: int = FRAMES, skip: int = 0,
-    batch: int = 48, device: str = "cpu", progress: str | None = None,
+    generate: Generate,
+    clip_set: ClipSet,
+    index: Tensor,
+    conditioning: str,
+    *,
+    frames: int = FRAMES,
+    skip: int = 0,
+    batch: int = 48,
+    device: str = "cpu",
+    progress: str | None = None,
 ) -> Scores:
     """SSIM, PSNR and MSE of every frame on [0, 1], frames skip+1..frames of each clip. Paper: Table 1.
 
@@ -63,7 +77,9 @@ def score_frames(
         `ssim`, `psnr`, `mse`: float64 (len(index), frames - skip).
     """
     rows: dict[str, list[NDArray[np.float64]]] = {"ssim": [], "psnr": [], "mse": []}
-    parts = tqdm(index.split(batch), desc=progress, file=sys.stderr, disable=None if progress and sys.stderr.isatty() else True)
+    parts = tqdm(
+        index.split(batch), desc=progress, file=sys.stderr, disable=None if progress and sys.stderr.isatty() else True
+    )
     for part in parts:
         clips = clip_set.clips(part)
         action = clip_set.targets["action"][part].to(device)
@@ -74,7 +90,9 @@ def score_frames(
     return {name: np.concatenate(row) for name, row in rows.items()}
 
 
-def generation_metrics(scores: Scores, groups: Tensor, conditioning: str, spans: dict[str, slice] = SPANS) -> dict[str, Any]:
+def generation_metrics(
+    scores: Scores, groups: Tensor, conditioning: str, spans: dict[str, slice] = SPANS
+) -> dict[str, Any]:
     """Entries `<metric>/<conditioning>/<span>` of a results file: mean over clips, interval over characters."""
     entries = {}
     for metric, values in scores.items():
@@ -84,7 +102,12 @@ def generation_metrics(scores: Scores, groups: Tensor, conditioning: str, spans:
 
 
 def evaluate_generation(
-    generate: Generate, clip_set: ClipSet, *, quick: bool = False, far: bool = True, device: str = "cpu",
+    generate: Generate,
+    clip_set: ClipSet,
+    *,
+    quick: bool = False,
+    far: bool = True,
+    device: str = "cpu",
     conditionings: tuple[str, ...] = CONDITIONINGS,
 ) -> dict[str, dict[str, Any]]:
     """All of Table 1 for one model: `metrics` over every clip (unless quick) and `subset` over the fixed share.
@@ -102,5 +125,7 @@ def evaluate_generation(
             result["metrics"] |= generation_metrics(scores, clip_set.groups[index], conditioning)
             if far and conditioning == "clip" and clip_set.cyclic:
                 late = score_frames(generate, clip_set, share, conditioning, frames=FAR, skip=FAR - 8, device=device)
-                result["subset"] |= generation_metrics(late, clip_set.groups[share], conditioning, {f"{FAR - 7}-{FAR}": slice(None)})
+                result["subset"] |= generation_metrics(
+                    late, clip_set.groups[share], conditioning, {f"{FAR - 7}-{FAR}": slice(None)}
+                )
     return {name: entries for name, entries in result.items() if entries}

@@ -27,17 +27,27 @@ class Model(Protocol):
     name of a random stream to its generator. What a model cannot do it does not define.
     """
 
-    def loss(self, clips: Tensor, action: Tensor, noise: Callable[[str], torch.Generator], *,
-             cyclic: Tensor | None = None, estimate: Estimate = EXACT) -> dict[str, Tensor]: ...
+    def loss(
+        self,
+        clips: Tensor,
+        action: Tensor,
+        noise: Callable[[str], torch.Generator],
+        *,
+        cyclic: Tensor | None = None,
+        estimate: Estimate = EXACT,
+    ) -> dict[str, Tensor]: ...
 
-    def generate(self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0) -> Tensor: ...
+    def generate(
+        self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0
+    ) -> Tensor: ...
 
     def sample(self, action: Tensor, frames: int, noise: torch.Generator) -> Tensor: ...
 
     def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor: ...
 
-    def with_prior_motion(self, content: Tensor, content_action: Tensor, action: Tensor, frames: int,
-                          noise: torch.Generator) -> Tensor: ...
+    def with_prior_motion(
+        self, content: Tensor, content_action: Tensor, action: Tensor, frames: int, noise: torch.Generator
+    ) -> Tensor: ...
 
     def with_prior_content(self, motion: Tensor, action: Tensor, frames: int, noise: torch.Generator) -> Tensor: ...
 

@@ -30,9 +30,7 @@ def rate(config: TrainConfig, step: int) -> float:
 def estimate(config: TrainConfig, step: int) -> Estimate:
     """How the bound is estimated at a step; the KL weight rises linearly to 1 over `kl_warmup` (Deviation D18)."""
     weight = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
-    return Estimate(
-        config.decoded_frames, config.content_frames, config.single_frame_content, config.kl_frames, weight
-    )
+    return Estimate(config.decoded_frames, config.content_frames, config.single_frame_content, config.kl_frames, weight)
 
 
 class Optimiser:
@@ -89,7 +87,8 @@ class Optimiser:
         """All moments and counters, keyed `<parameter>/<slot>`."""
         return {
             f"{name}/{key}": torch.as_tensor(value).detach().cpu().clone().contiguous()
-            for name, part, p in self._slots() for key, value in part.state[p].items()
+            for name, part, p in self._slots()
+            for key, value in part.state[p].items()
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -105,5 +104,7 @@ class Optimiser:
                 raise CheckpointError(f"optimiser state of an unknown parameter {name!r}", "a state of this model")
             part, p = slots[name]
             if value.ndim and value.shape != p.shape:
-                raise CheckpointError(f"optimiser state {key} {tuple(value.shape)}", f"{tuple(p.shape)}, a state of this model")
+                raise CheckpointError(
+                    f"optimiser state {key} {tuple(value.shape)}", f"{tuple(p.shape)}, a state of this model"
+                )
             part.state[p][slot] = value.clone() if slot == "step" else value.clone().to(p.device)

@@ -32,8 +32,12 @@ def weights_path(preset: str, dataset: str, model: str, seed: int, weights: Path
 
 def commit() -> str:
     """The checkout's commit, with `+changes` where the library differs from it; `unknown` outside git."""
+
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
     try:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", "hamrepro") else "")
     except (OSError, subprocess.CalledProcessError):
@@ -44,7 +48,9 @@ def commit() -> str:
 def source_sha256() -> str:
     """Hash of the library's own text, in order of path."""
     files = sorted((ROOT / "hamrepro").rglob("*.py"))
-    return sha256(b"".join(path.relative_to(ROOT).as_posix().encode() + path.read_bytes() for path in files)).hexdigest()
+    return sha256(
+        b"".join(path.relative_to(ROOT).as_posix().encode() + path.read_bytes() for path in files)
+    ).hexdigest()
 
 
 def origin(**more: Any) -> dict[str, Any]:
@@ -85,11 +91,17 @@ def _sums(results: Path) -> dict[str, str]:
 def _parse(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text())
-        if record["schema"] != SCHEMA or not isinstance(record["metrics"], dict) or not isinstance(record["provenance"], dict):
+        if (
+            record["schema"] != SCHEMA
+            or not isinstance(record["metrics"], dict)
+            or not isinstance(record["provenance"], dict)
+        ):
             raise KeyError("schema, metrics, provenance")
         return record
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{path} is no results file: {error}", f"schema {SCHEMA}", f"git checkout -- {path.name}") from error
+        raise RecordError(
+            f"{path} is no results file: {error}", f"schema {SCHEMA}", f"git checkout -- {path.name}"
+        ) from error
 
 
 def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESULTS) -> dict[str, Any]:
@@ -102,15 +114,22 @@ def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESUL
     name = path.relative_to(results).as_posix()
     if not path.exists():
         raise RecordError(
-            f"no record {name}", "a finished evaluation",
+            f"no record {name}",
+            "a finished evaluation",
             f"python -m hamrepro evaluate --preset {preset} --dataset {dataset} --model {model} --seed {seed}",
         )
     record = _parse(path)
     if _sums(results).get(name) != sha256(path.read_bytes()).hexdigest():
-        raise RecordError(f"{name} was edited: its hash is not the one in SHA256SUMS", "an untouched record", f"git checkout -- data/results/{name}")
+        raise RecordError(
+            f"{name} was edited: its hash is not the one in SHA256SUMS",
+            "an untouched record",
+            f"git checkout -- data/results/{name}",
+        )
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     if any(record.get(key) != value for key, value in names.items()):
-        raise RecordError(f"{name} says {[record.get(key) for key in names]}", f"{list(names.values())}", "evaluate again")
+        raise RecordError(
+            f"{name} says {[record.get(key) for key in names]}", f"{list(names.values())}", "evaluate again"
+        )
     if missing := [key for key in ORIGIN if key not in record["provenance"]]:
         raise RecordError(f"{name} lacks its origin: {', '.join(missing)}", "a complete provenance", "evaluate again")
     return record
@@ -118,7 +137,9 @@ def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESUL
 
 def seeds(preset: str, dataset: str, model: str, results: Path = RESULTS) -> list[int]:
     """Seeds with a record, in order."""
-    return sorted(int(path.stem[4:]) for path in record_path(preset, dataset, model, 0, results).parent.glob("seed*.json"))
+    return sorted(
+        int(path.stem[4:]) for path in record_path(preset, dataset, model, 0, results).parent.glob("seed*.json")
+    )
 
 
 def faults(results: Path = RESULTS) -> list[str]:

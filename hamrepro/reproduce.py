@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from hamrepro.config import configure
 from hamrepro.datasets import load
 from hamrepro.errors import DataError
 from hamrepro.shipping import compare_all, evaluate_shipped, record, ship
-from hamrepro.tables import scorecard
+from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train
 
 #             data set               models                  seeds
@@ -32,10 +33,9 @@ def reproduce(runs: Path = records.ROOT / "runs" / "reproduce") -> bool:
     shutil.rmtree(runs, ignore_errors=True)
     config = configure("smoke", "sprites-procedural", "halo-sp")
     folder = run_folder(runs, config, 0)
-    bounds: list[float] = []
     print(f"1. A live training: {config.training.steps} steps of preset smoke on procedural Sprites", flush=True)
     train(config, 0, load("sprites-procedural", "train"), folder)
-    bounds = [float(line.split('"loss": ')[1].split(",")[0]) for line in (folder / "stats.jsonl").read_text().splitlines()]
+    bounds = [json.loads(line)["loss"] for line in (folder / "stats.jsonl").read_text().splitlines()]
     print(f"   minus ELBO: {bounds[0]:.0f} nats a clip at first, {bounds[-1]:.0f} at the end", flush=True)
     print("2. Shipped weights of seed 0, scored again on the fixed share of the test clips", flush=True)
     rows = compare_all(quick=True, tolerance=1e-3, seeds=(0,))
@@ -45,13 +45,15 @@ def reproduce(runs: Path = records.ROOT / "runs" / "reproduce") -> bool:
 
 
 def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | None = None) -> bool:
-    """Train, ship and evaluate every model of every table; finished ones are skipped, a stopped one goes on.
+    """Train and evaluate every model of every table; finished ones are skipped, a stopped one goes on.
+
+    Weights and records go to `<runs>/<preset>/weights` and `results`, never over the shipped ones.
 
     Returns:
         Whether everything is done.
     """
     began, jobs = time.monotonic(), [(d, m, s) for d, models, seeds in EXPERIMENTS for m in models for s in seeds]
-    weights = runs / preset / "weights"
+    weights, results = runs / preset / "weights", runs / preset / "results"
     for number, (dataset, model, seed) in enumerate(jobs, 1):
         print(f"[{number} of {len(jobs)}] {preset} {dataset} {model} seed {seed}", flush=True)
         try:
@@ -63,5 +65,8 @@ def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | No
         left = None if stop_after is None else max(1.0, stop_after - (time.monotonic() - began))
         if not train(config, seed, clips, run_folder(runs, config, seed), device=device, stop_after=left)[1]:
             return False
-        ship(preset, dataset, model, seed, runs, weights)
+        if not records.record_path(preset, dataset, model, seed, results).exists():
+            ship(preset, dataset, model, seed, runs, weights)
+            record(evaluate_shipped(preset, dataset, model, seed, device=device, weights=weights), results=results)
+        print(table_1(preset, dataset, results=results).to_string(), flush=True)
     return True

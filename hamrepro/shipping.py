@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from hamrepro import checkpoint, evaluate, records
-from hamrepro.config import configure
+from hamrepro.config import RunConfig, configure
 from hamrepro.datasets import load
 from hamrepro.errors import CheckpointError, RecordError
 from hamrepro.models import build
@@ -35,9 +35,15 @@ def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: 
         given = "no run" if saved is None else f"a run at step {saved[2]['step']} of {config.training.steps}"
         raise CheckpointError(f"{given} in {folder}", "a finished run", command)
     card = {
-        "preset": preset, "dataset": dataset, "model": model, "seed": seed, "config": config.as_dict(),
-        "data_sha256": saved[2]["data_sha256"], "steps": saved[2]["step"],
-        "clips_seen": saved[2]["step"] * config.training.batch, "train_seconds": round(saved[2]["train_seconds"]),
+        "preset": preset,
+        "dataset": dataset,
+        "model": model,
+        "seed": seed,
+        "config": config.as_dict(),
+        "data_sha256": saved[2]["data_sha256"],
+        "steps": saved[2]["step"],
+        "clips_seen": saved[2]["step"] * config.training.batch,
+        "train_seconds": round(saved[2]["train_seconds"]),
         "trained_on": saved[2]["environment"],
     }
     if dataset == "sprites":
@@ -53,26 +59,36 @@ def load_shipped(
     """A shipped model in evaluation mode, and its card.
 
     Raises:
-        CheckpointError: not shipped, damaged, or of other settings than the preset's.
+        ConfigError: unknown names. CheckpointError: not shipped, or damaged.
     """
     path = records.weights_path(preset, dataset, model, seed, weights)
-    config = configure(preset, dataset, model)
+    configure(preset, dataset, model)
     if not path.exists():
         raise CheckpointError(
-            f"no weights {path.name}", f"one of {', '.join(sorted(p.name for p in weights.glob('*.safetensors'))) or 'none'}",
+            f"no weights {path.name}",
+            f"one of {', '.join(sorted(p.name for p in weights.glob('*.safetensors'))) or 'none'}",
             f"python -m hamrepro train --preset {preset} --dataset {dataset} --model {model} --seed {seed}, then ship",
         )
     tensors, card = checkpoint.load_weights(path)
-    network = build(config, seed)
+    network = build(RunConfig.from_dict(card["config"]), seed)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise CheckpointError(f"{path.name} does not fit {model}: {error}", "weights of this model", "git checkout -- data/weights") from error
+        raise CheckpointError(
+            f"{path.name} does not fit {model}: {error}", "weights of this model", "git checkout -- data/weights"
+        ) from error
     return network.to(device).eval(), card
 
 
 def evaluate_shipped(
-    preset: str, dataset: str, model: str, seed: int, *, quick: bool = False, device: str = "cpu"
+    preset: str,
+    dataset: str,
+    model: str,
+    seed: int,
+    *,
+    quick: bool = False,
+    device: str = "cpu",
+    weights: Path = records.WEIGHTS,
 ) -> Result:
     """Score shipped weights, or one of the trivial rows, on the test set: the whole record but its file."""
     test = load(dataset, "test")
@@ -80,29 +96,34 @@ def evaluate_shipped(
         generate, card = evaluate.trivial(model), {"config": {}, "sha256": None}
         conditionings = ("clip",)
     else:
-        network, card = load_shipped(preset, dataset, model, seed, device=device)
+        network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
         generate, conditionings = evaluate.of_model(network), evaluate.CONDITIONINGS
     began = time.monotonic()
     scores = evaluate.evaluate_generation(generate, test, quick=quick, device=device, conditionings=conditionings)
     here = environment("float32", torch.device(device))
     provenance = records.origin(
-        config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"],
-        hardware=card.get("trained_on", here)["hardware"], versions=here["versions"],
-        train_seconds=card.get("train_seconds", 0), clips_seen=card.get("clips_seen", 0),
-        evaluated_on=here["hardware"], evaluate_seconds=round(time.monotonic() - began),
+        config=card["config"],
+        data_sha256=test.sha256,
+        weights_sha256=card["sha256"],
+        hardware=card.get("trained_on", here)["hardware"],
+        versions=here["versions"],
+        train_seconds=card.get("train_seconds", 0),
+        clips_seen=card.get("clips_seen", 0),
+        evaluated_on=here["hardware"],
+        evaluate_seconds=round(time.monotonic() - began),
     )
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     return {**names, "metrics": {}, **scores, "provenance": provenance}
 
 
-def record(result: Result, out: Path | None = None) -> Path:
-    """Write a result to its place under data/results and list its hash, or to a file of one's own."""
+def record(result: Result, out: Path | None = None, results: Path = records.RESULTS) -> Path:
+    """Write a result to its place under the results folder and list its hash, or to a file of one's own."""
     names = (result["preset"], result["dataset"], result["model"], result["seed"])
     if out is not None:
         checkpoint.write_atomically(out, (json.dumps({"schema": records.SCHEMA} | result, indent=1) + "\n").encode())
         return out
-    path = records.record_path(*names)
-    records.write(path, result, records.RESULTS)
+    path = records.record_path(*names, results)
+    records.write(path, result, results)
     return path
 
 
@@ -115,7 +136,9 @@ def recorded() -> Iterator[tuple[str, str, str, int]]:
             yield preset, dataset, model, seed
 
 
-def compare(names: tuple[str, str, str, int], *, quick: bool, tolerance: float) -> list[tuple[str, str, float, float, bool]]:
+def compare(
+    names: tuple[str, str, str, int], *, quick: bool, tolerance: float
+) -> list[tuple[str, str, float, float, bool]]:
     """Recompute one record from shipped weights: (record, metric, recorded, now, within tolerance) per metric.
 
     The tolerance is absolute for scores and probabilities, and 50 times wider for decibels.
@@ -129,14 +152,20 @@ def compare(names: tuple[str, str, str, int], *, quick: bool, tolerance: float) 
     for part in ("subset",) if quick else ("metrics", "subset"):
         for key, entry in now.get(part, {}).items():
             if key not in known.get(part, {}):
-                raise RecordError(f"{'/'.join(map(str, names))} has no {key}", "a complete record", "python -m hamrepro evaluate")
+                raise RecordError(
+                    f"{'/'.join(map(str, names))} has no {key}", "a complete record", "python -m hamrepro evaluate"
+                )
             old, new = known[part][key]["value"], entry["value"]
-            same = old == new or (None not in (old, new) and abs(old - new) <= tolerance * (50 if key.startswith("psnr") else 1))
+            same = old == new or (
+                None not in (old, new) and abs(old - new) <= tolerance * (50 if key.startswith("psnr") else 1)
+            )
             rows.append(("/".join(map(str, names)), f"{part}:{key}", old, new, same))
     return rows
 
 
-def compare_all(*, quick: bool, tolerance: float, seeds: tuple[int, ...] | None = None) -> list[tuple[str, str, float, float, bool]]:
+def compare_all(
+    *, quick: bool, tolerance: float, seeds: tuple[int, ...] | None = None
+) -> list[tuple[str, str, float, float, bool]]:
     """`compare` for every record whose data are at hand, printing one line each; data not at hand are named."""
     from hamrepro.errors import DataError
 
@@ -151,6 +180,8 @@ def compare_all(*, quick: bool, tolerance: float, seeds: tuple[int, ...] | None 
             continue
         worst = max((abs(old - new) for _, _, old, new, _ in found if None not in (old, new)), default=0.0)
         good = all(right for *_, right in found)
-        print(f"{'same' if good else 'DIFFERS'} {'/'.join(map(str, names))}: {len(found)} metrics, largest difference {worst:.1e}")
+        print(
+            f"{'same' if good else 'DIFFERS'} {'/'.join(map(str, names))}: {len(found)} metrics, largest difference {worst:.1e}"
+        )
         rows += found
     return rows

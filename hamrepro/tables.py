@@ -15,11 +15,16 @@ from hamrepro.errors import RecordError
 
 PAPER = records.ROOT / "data" / "paper.json"
 LABELS = {
-    "halo-sp": "HALO, H", "halo-u": "HALO, skew-H", "copy-first": "first frame repeated", "mean-frame": "mean frame",
+    "halo-sp": "HALO, H",
+    "halo-u": "HALO, skew-H",
+    "copy-first": "first frame repeated",
+    "mean-frame": "mean frame",
     "ground-truth": "ground truth",
 }
 DATASETS = {
-    "sprites": "Sprites", "sprites-procedural": "procedural Sprites (stand-in)", "mug": "MUG",
+    "sprites": "Sprites",
+    "sprites-procedural": "procedural Sprites (stand-in)",
+    "mug": "MUG",
     "faces-procedural": "procedural faces (stand-in)",
 }
 HIGHER = {"ssim": True, "psnr": True, "mse": False, "accuracy": True, "h_y_given_x": False, "h_y": True, "is": True}
@@ -39,7 +44,9 @@ class Cell:
         intervals, widest ends. n: clips. missing: why there is no number, else "".
     """
 
-    def __init__(self, preset: str, dataset: str, model: str, key: str, part: str = "metrics", results: Path = records.RESULTS) -> None:
+    def __init__(
+        self, preset: str, dataset: str, model: str, key: str, part: str = "metrics", results: Path = records.RESULTS
+    ) -> None:
         self.values: list[float] = []
         self.low, self.high, self.n, self.missing = float("inf"), float("-inf"), 0, ""
         self.seeds: list[int] = []
@@ -91,7 +98,13 @@ def _printed(table: str, dataset: str, model: str, metric: str) -> dict[str, Any
     return next((r for r in rows if (r["dataset"], r["model"], r["metric"]) == (dataset, model, metric)), None)
 
 
-def table_1(preset: str = "laptop", dataset: str = "sprites", conditioning: str = "clip", span: str = "1-16") -> pd.DataFrame:
+def table_1(
+    preset: str = "laptop",
+    dataset: str = "sprites",
+    conditioning: str = "clip",
+    span: str = "1-16",
+    results: Path = records.RESULTS,
+) -> pd.DataFrame:
     """Sequence generation. Paper: Table 1.
 
     One row a model, trivial rows last; per metric the paper's value, ours (mean ± sd over seeds, number of
@@ -104,7 +117,7 @@ def table_1(preset: str = "laptop", dataset: str = "sprites", conditioning: str 
         for metric in ("ssim", "psnr", "mse"):
             # A trivial row has no conditioning: it is scored once.
             key = f"{metric}/{'clip' if trivial else conditioning}/{span}"
-            cell = Cell("any" if trivial else preset, dataset, model, key)
+            cell = Cell("any" if trivial else preset, dataset, model, key, results=results)
             printed = _printed("table-1", "mug" if dataset == "faces-procedural" else dataset, model, metric)
             row[f"{metric.upper()}, paper"] = "" if printed is None else f"{printed['value']:.{DIGITS[metric]}f}"
             row[metric.upper()] = cell.text(DIGITS[metric])
@@ -130,10 +143,18 @@ def scorecard(preset: str = "laptop") -> pd.DataFrame:
         for entry in entries:
             cell = Cell(preset, entry["dataset"], entry["model"], entry["key"])
             digits = entry.get("digits", 3)
-            rows.append({
-                "table": table.removeprefix("table-"), "data": DATASETS[entry["dataset"]], "model": LABELS.get(entry["model"], entry["model"]),
-                "quantity": entry["key"], "paper": f"{entry['value']:.{digits}f}", "ours": cell.text(digits),
-                "95 %": cell.interval(digits), "n": cell.n or "", "preset": preset if cell.values else "",
-                "verdict": verdict(entry["value"], cell.mean, entry["metric"], entry.get("spread") or 0.0),
-            })
+            rows.append(
+                {
+                    "table": table.removeprefix("table-"),
+                    "data": DATASETS[entry["dataset"]],
+                    "model": LABELS.get(entry["model"], entry["model"]),
+                    "quantity": entry["key"],
+                    "paper": f"{entry['value']:.{digits}f}",
+                    "ours": cell.text(digits),
+                    "95 %": cell.interval(digits),
+                    "n": cell.n or "",
+                    "preset": preset if cell.values else "",
+                    "verdict": verdict(entry["value"], cell.mean, entry["metric"], entry.get("spread") or 0.0),
+                }
+            )
     return pd.DataFrame(rows)
