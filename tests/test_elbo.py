@@ -253,7 +253,7 @@ def test_some_frames_estimate_all(halo, clips, monkeypatch):
 
         monkeypatch.setattr(halo, "features", lambda clips: features)
         monkeypatch.setattr(halo, "decode", decode)
-        for step in range(200):
+        for step in range(100):
             estimates = (Estimate(), Estimate(decoded_frames=3))
             terms = [halo.loss(clips, ACTION, noise(step), estimate=estimate) for estimate in estimates]
             gaps.append((terms[1]["reconstruction"] - terms[0]["reconstruction"]).item())

@@ -24,7 +24,7 @@ LAYERS = (
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
-    ("judges", "calibration", "protocols", "disentanglement", "evaluate", "records"),
+    ("judges", "calibration", "protocols", "disentanglement", "aggregate_posterior", "evaluate", "records"),
     ("tables", "figures", "shipping"),
     ("reproduce", "__main__"),
 )  # fmt: skip
@@ -82,7 +82,7 @@ def test_every_module_has_a_layer():
 
 @pytest.mark.parametrize("name", sorted(graph()))
 def test_imports_never_go_up(name):
-    upward = {target for target in graph()[name] if LEVEL.get(target, 99) > LEVEL.get(name, 0)}
+    upward = {target for target in graph()[name] if LEVEL.get(target, 99) > LEVEL.get(name, 99)}
     assert not upward, f"{name} imports {upward}"
 
 
