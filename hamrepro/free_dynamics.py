@@ -93,7 +93,9 @@ class GatedDynamics(nn.Module):
             return PhaseSpace.from_state(here[:, None] + self.project(chosen - start[:, None]))
 
 
-def dynamics(actions: int, half_dimension: int, family: str, start: str = "oscillators") -> LinearDynamics | GatedDynamics:
+def dynamics(
+    actions: int, half_dimension: int, family: str, start: str = "oscillators"
+) -> LinearDynamics | GatedDynamics:
     """The dynamics of a model by its family: `linear`, `gru`, or one of `hamrepro.dynamics.FAMILIES`."""
     if family == "linear":
         return FreeLinearOperators(actions, half_dimension)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -12,6 +12,7 @@ from hamrepro.baselines.contrastive import distort_colour, nt_xent, shuffle_fram
 from hamrepro.baselines.information import mutual_information
 from hamrepro.baselines.s3vae import SharedPosterior
 from hamrepro.baselines.sequential import Codes
+from hamrepro.baselines.trunk import Noise
 
 
 @contextmanager
@@ -38,7 +39,7 @@ class Cdsvae(SharedPosterior):
     motion_weight = 10.0
     information_weight = 1.0
 
-    def penalties(self, clips: Tensor, features: Tensor, codes: Codes, noise: Callable[[str], torch.Generator]) -> dict[str, Tensor]:
+    def penalties(self, clips: Tensor, features: Tensor, codes: Codes, noise: Noise) -> dict[str, Tensor]:
         """NT-Xent of f with the clip's frames in random order, of z_{1:T} in other colours; information."""
         draw = noise("augment")
         shuffled = shuffle_frames(features, draw)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -11,7 +10,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from hamrepro.baselines.discriminators import ClipDiscriminator, FrameDiscriminator, real_and_category
-from hamrepro.baselines.trunk import normal
+from hamrepro.baselines.trunk import Noise, normal
 from hamrepro.config import ModelConfig
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.networks import Decoder
@@ -124,7 +123,7 @@ class Mocogan(nn.Module):
         return Motion(category, normal((count, MOTION), like, noise), normal((count, frames, MOTION), like, noise))
 
     def loss(
-        self, clips: Tensor, action: Tensor, noise: Callable[[str], torch.Generator], *,
+        self, clips: Tensor, action: Tensor, noise: Noise, *,
         cyclic: Tensor | None = None, estimate: Estimate = EXACT,
     ) -> dict[str, Tensor]:
         """Sum of all players' losses, batch means in nats; `action` is the category of the real clips.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn import functional
 from hamrepro.baselines.contrastive import shuffle_frames
 from hamrepro.baselines.information import mutual_information
 from hamrepro.baselines.sequential import Codes, SequentialVae
+from hamrepro.baselines.trunk import Noise
 from hamrepro.config import ModelConfig
 from hamrepro.gaussian import Gaussian
 from hamrepro.networks import GaussianHead
@@ -29,8 +30,8 @@ def motion_cells(clips: Tensor) -> Tensor:
         clips: (B, T, 3, 64, 64) in [-1, 1].
     """
     change = clips.diff(dim=1).abs().mean(2) / 2
-    rows = [change[..., a:b, :] for a, b in zip(EDGES, EDGES[1:], strict=False)]
-    cells = [row[..., a:b].mean((-2, -1)) for row in rows for a, b in zip(EDGES, EDGES[1:], strict=False)]
+    rows = [change[..., a:b, :] for a, b in pairwise(EDGES)]
+    cells = [row[..., a:b].mean((-2, -1)) for row in rows for a, b in pairwise(EDGES)]
     return torch.stack(cells, -1) > THRESHOLD
 
 
@@ -76,7 +77,7 @@ class S3vae(SharedPosterior):
         super().__init__(config, motion=motion, hidden=hidden)
         self.area = nn.Sequential(nn.Linear(motion, 64), nn.LeakyReLU(0.2), nn.Linear(64, 9))
 
-    def penalties(self, clips: Tensor, features: Tensor, codes: Codes, noise: Callable[[str], torch.Generator]) -> dict[str, Tensor]:
+    def penalties(self, clips: Tensor, features: Tensor, codes: Codes, noise: Noise) -> dict[str, Tensor]:
         """Triplet (positive: frames shuffled; negative: another clip), area, information."""
         shuffled = shuffle_frames(features, noise("augment"))
         with torch.autocast(clips.device.type, enabled=False):

@@ -5,13 +5,12 @@ p(f) = N(0, I), p(z_t | z_<t) by an LSTM over the earlier codes, p(x_t | z_t, f)
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from hamrepro.baselines.trunk import Trunk, normal
+from hamrepro.baselines.trunk import Noise, Trunk, normal
 from hamrepro.config import ModelConfig
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.errors import ShapeError
@@ -91,7 +90,7 @@ class SequentialVae(Trunk):
         """q(z_t | x_{1:T}, f) (B, T, z) of features (B, T, h) and a draw of f."""
         raise NotImplementedError
 
-    def penalties(self, clips: Tensor, features: Tensor, codes: Codes, noise: Callable[[str], torch.Generator]) -> dict[str, Tensor]:
+    def penalties(self, clips: Tensor, features: Tensor, codes: Codes, noise: Noise) -> dict[str, Tensor]:
         """What a model adds to minus the bound, weighted, batch means: nothing in DSVAE."""
         return {}
 
@@ -109,7 +108,7 @@ class SequentialVae(Trunk):
             return Codes(static, motion, f, z)
 
     def loss(
-        self, clips: Tensor, action: Tensor, noise: Callable[[str], torch.Generator], *,
+        self, clips: Tensor, action: Tensor, noise: Noise, *,
         cyclic: Tensor | None = None, estimate: Estimate = EXACT,
     ) -> dict[str, Tensor]:
         """Minus the bound and the model's own penalties, batch means in nats per clip.
@@ -143,7 +142,9 @@ class SequentialVae(Trunk):
         """Posterior means of a whole clip."""
         return self.infer(self.features(clips))
 
-    def generate(self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0) -> Tensor:
+    def generate(
+        self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0
+    ) -> Tensor:
         """Frames skip+1..frames, (B, frames - skip, 3, 64, 64) in [-1, 1]. Deviation D12.
 
         Args:
@@ -163,15 +164,16 @@ class SequentialVae(Trunk):
 
     def sample(self, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
         """Clips from the prior, as many as actions; which action they show is left to chance."""
-        like = next(self.parameters())
-        return self.decode(self.join(self.prior_content(len(action), noise), self._prior_motion(len(action), frames, noise, like)))
+        f = self.prior_content(len(action), noise)
+        return self.decode(self.join(f, self.prior_motion(len(f), frames, noise)))
 
     def prior_content(self, count: int, noise: torch.Generator) -> Tensor:
         """f ~ N(0, I), (count, f)."""
         return normal((count, self.config.content), next(self.parameters()), noise)
 
-    def _prior_motion(self, count: int, frames: int, noise: torch.Generator, like: Tensor) -> Tensor:
-        return self.prior.roll(like.new_zeros(count, 0, self.prior.size), frames, noise)
+    def prior_motion(self, count: int, frames: int, noise: torch.Generator) -> Tensor:
+        """z_{1:T} drawn one after the other, (count, frames, z)."""
+        return self.prior.roll(next(self.parameters()).new_zeros(count, 0, self.prior.size), frames, noise)
 
     def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor:
         """z_{1:T} of one clip, f of another, posterior means."""
@@ -182,7 +184,7 @@ class SequentialVae(Trunk):
     ) -> Tensor:
         """f of real clips, z_{1:T} drawn from the prior, which cannot be asked for an action."""
         f = self.encode(content).f
-        return self.decode(self.join(f, self._prior_motion(len(f), frames, noise, f)))
+        return self.decode(self.join(f, self.prior_motion(len(f), frames, noise)))
 
     def with_prior_content(self, motion: Tensor, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
         """Protocol B: z_{1:T} of real clips (the prior's means beyond their end), f ~ N(0, I)."""

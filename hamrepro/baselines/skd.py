@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
-from hamrepro.baselines.trunk import Trunk, choose_frames
+from hamrepro.baselines.trunk import Noise, Trunk, choose_frames
 from hamrepro.config import ModelConfig
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.errors import ShapeError
@@ -102,7 +100,7 @@ class Skd(Trunk):
         return koopman_operator(gram, cross)
 
     def loss(
-        self, clips: Tensor, action: Tensor, noise: Callable[[str], torch.Generator], *,
+        self, clips: Tensor, action: Tensor, noise: Noise, *,
         cyclic: Tensor | None = None, estimate: Estimate = EXACT,
     ) -> dict[str, Tensor]:
         """Published weights 15 : 1 : 1 : 1 of mean squares (frames on [0, 1]), all scaled to nats of the first.
@@ -139,7 +137,9 @@ class Skd(Trunk):
         still = states @ static_projector(self.operator, self.modes)
         return still, states - still
 
-    def generate(self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0) -> Tensor:
+    def generate(
+        self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0
+    ) -> Tensor:
         """Frames skip+1..frames by powers of the operator on the state of frame 1. Deviation D12.
 
         Args:

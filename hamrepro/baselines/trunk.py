@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,8 @@ from hamrepro.elbo import Estimate
 from hamrepro.errors import ShapeError
 from hamrepro.gaussian import emission_log_prob
 from hamrepro.networks import Decoder, Encoder
+
+Noise = Callable[[str], torch.Generator]  # stream name -> generator
 
 
 class Trunk(nn.Module):
