@@ -45,7 +45,7 @@ import pandas as pd
 
 from hamrepro import tables
 
-pd.set_option("display.width", 200, "display.max_columns", 12, "display.max_rows", 60, "display.max_colwidth", 60)
+pd.set_option("display.width", 200, "display.max_columns", 12, "display.max_rows", 60)
 
 # %%
 card = tables.scorecard(preset="laptop")

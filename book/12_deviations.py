@@ -78,17 +78,18 @@
 # option `start="random"`.
 #
 # (d15)=
-# **D15. Part of the frames.** The sum over $t'$ in Eq. (17) may be estimated from a random half of the frames of each clip,
-# scaled up: unbiased, and the decoder, the dearest part of a step, runs half as often. Preset `laptop` does; preset `paper`
-# decodes all frames.
+# **D15. Part of the frames.** The sum over $t'$ in Eq. (17) may be estimated from a few frames of each clip, drawn at random
+# and scaled up: unbiased, and the decoder, the dearest part of a step, runs less often. Preset `laptop` does; preset
+# `paper` decodes all frames.
 #
 # (d16)=
-# **D16. A quiet start.** In `laptop` the posteriors start narrow ($\log \sigma = -3$) and the last batch norm starts near the
-# mostly black frames. Only the starting values differ from `paper`, no layer.
+# **D16. A quiet start.** In `laptop` the posteriors start narrow and the last batch norm starts near the mostly black frames.
+# Only starting values differ from `paper`, no layer.
 #
 # (d17)=
-# **D17. Content from a single frame.** Table 1's `strict` reading asks for $\mathbf z$ from one frame, repeated. In
-# preset `laptop` half of the clips are trained so. Preset `paper` never does.
+# **D17. Content from fewer frames.** In preset `laptop` $\mathbf z$ is inferred from the $w$ frames that the momentum sees, and
+# for a share of the clips from the reference frame alone, repeated, as Table 1's `strict` reading asks for. Each is a bound
+# like any other, with a posterior that sees less. Preset `paper` shows the content network the whole clip.
 #
 # (d18)=
 # **D18. A rising KL weight.** In presets that say so, the weight of the KL terms rises from 0 to 1 over the first part of a run;
