@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
@@ -9,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from hamrepro.errors import ConfigError, DataError
-from hamrepro.face_cache import Manifest, Source, build, cache_folder, code_sha256
+from hamrepro.face_cache import Manifest, Source, build, cache_folder, code_sha256, read_manifest
 from hamrepro.face_crops import variant
 from hamrepro.facs.expressions import EXPRESSIONS, take_frames
 from hamrepro.facs.identities import SUBJECTS
@@ -86,22 +87,23 @@ def prepare(
     Returns:
         The manifest and the cache's folder.
     """
-    cut = variant(way)
+    cut, left_out = variant(way), []
     if name == "faces-procedural":
         people = sorted(set(range(1, SUBJECTS + 1) if subjects is None else subjects))
-        sources, origin = (
-            drawn_sources(people, seed),
-            sha256(f"{seed} {people} {code_sha256(*DRAWING)}".encode()).hexdigest(),
-        )
+        sources, origin = drawn_sources(people, seed), f"{seed} {people} {code_sha256(*DRAWING)}"
     elif name == "mug":
         report = check(root)
-        for skip in report.skipped:
-            if not skip.expected and progress:
-                print(f"mug: skipped {skip.path}: {skip.reason}")
         sources, origin = folder_sources(report.takes), _listing_sha256(report)
+        left_out = [{"key": skip.path, "reason": skip.reason} for skip in report.skipped]
     else:
         raise ConfigError(f"unknown set of faces {name!r}", f"one of {', '.join(NAMES)}")
-    made_of = sha256(f"{origin} {cut} {code_sha256(*CROPPING)}".encode()).hexdigest()
+    made_of = sha256(f"{origin} {left_out} {cut} {code_sha256(*CROPPING)}".encode()).hexdigest()
     folder = cache_folder() / "faces" / f"{name}-{way}-{made_of[:16]}"
-    identity = {"dataset": name, "variant": way, "made_of": made_of}
-    return build(folder, identity, sources, cut, workers, progress), folder
+    finished = read_manifest(folder)
+    if finished is not None:
+        return finished, folder
+    identity: Manifest = {"dataset": name, "variant": way, "made_of": made_of, "left_out": left_out}
+    manifest = build(folder, identity, sources, cut, workers, progress)
+    for skip in [*left_out, *manifest["skipped"]] if progress else []:
+        print(f"{name}: left out {skip['key']}: {skip['reason']}", file=sys.stderr)
+    return manifest, folder

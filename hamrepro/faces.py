@@ -33,7 +33,7 @@ class Faces:
 
     Attributes:
         targets: action (six expressions), identity. groups: subject numbers (positions in `classes["identity"]`).
-        skipped: (take, reason) of everything left out of the cache.
+        skipped: (take or folder, reason) of everything left out of the cache.
 
     Raises:
         ConfigError: unknown split, partition or window.
@@ -63,7 +63,9 @@ class Faces:
         self.name, self.split = str(manifest["dataset"]), split
         self.sha256 = str(manifest["sha256"])
         self.keys = tuple(take["key"] for take in chosen)
-        self.skipped = tuple((skip["key"], skip["reason"]) for skip in manifest["skipped"])
+        self.skipped = tuple(
+            (skip["key"], skip["reason"]) for part in ("left_out", "skipped") for skip in manifest[part]
+        )
         self.lengths = torch.tensor([take["frames"] for take in chosen])
         self._store, self._offset = frames, torch.tensor([take["offset"] for take in chosen])
         if window == "centre":

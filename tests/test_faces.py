@@ -77,7 +77,7 @@ def stand_in() -> tuple[dict, np.ndarray]:
         at += 16 + number % 7
     frames = np.zeros((at, 64, 64, 3), np.uint8)
     frames[:, 0, 0, 0], frames[:, 0, 1, 1], frames[:, 1, 0, 2] = np.arange(at) % 256, np.arange(at) // 256, 7
-    return {"dataset": "mug", "sha256": "f" * 64, "takes": takes, "skipped": []}, frames
+    return {"dataset": "mug", "sha256": "f" * 64, "takes": takes, "left_out": [], "skipped": []}, frames
 
 
 MANIFEST, STORE = stand_in()
@@ -179,9 +179,11 @@ def test_mug_without_its_variable_names_the_licence(monkeypatch: pytest.MonkeyPa
 def test_loading_the_licensed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAMREPRO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HAMREPRO_MUG", str(photographed(tmp_path / "mug")))
+    (tmp_path / "mug/subjects3/001/anger/take001").mkdir()
     began = time.monotonic()
     data = load_faces("mug", "train", progress=False)
     built = time.monotonic() - began
+    assert data.skipped == (("001/anger/take001", "0 JPEG frames, a take needs 2 or more"),)
     assert data.name == "mug" and len(data) == 4 and data.clips(torch.tensor([0, 3])).shape == (2, 8, 3, 64, 64)
     began = time.monotonic()
     assert load_faces("mug", "train", progress=False).sha256 == data.sha256
