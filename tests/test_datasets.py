@@ -71,12 +71,13 @@ def test_loading_checks_the_sheets(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_loading_checks_the_sheets_every_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     from hamrepro.sheets import NEEDED
 
+    root = tmp_path / "Blätter, ein Ordner"
     for path in NEEDED:
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes((Path(LPC or "") / path).read_bytes())
-    monkeypatch.setenv("HAMREPRO_LPC", str(tmp_path))
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes((Path(LPC or "") / path).read_bytes())
+    monkeypatch.setenv("HAMREPRO_LPC", str(root))
     assert load("sprites", "test").sha256 == pins("sprites")["layers and split"]
-    (tmp_path / NEEDED[3]).write_bytes((tmp_path / NEEDED[4]).read_bytes())
+    (root / NEEDED[3]).write_bytes((root / NEEDED[4]).read_bytes())
     with pytest.raises(DataError, match=r"darkelf2\.png: another picture"):
         load("sprites", "test")
 

@@ -174,13 +174,13 @@ def spoil_permission(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_unreadable_sheets(tmp_path: Path, spoil: Callable[[Path], None], words: str):
-    if spoil is spoil_permission and os.geteuid() == 0:
-        pytest.skip("the superuser reads everything")
     path = tmp_path / "hair" / "a.png"
     path.parent.mkdir()
     path.write_bytes(GOOD)
     sheets.verify(tmp_path, ["hair/a.png"])
     spoil(path)
+    if spoil is spoil_permission and os.access(path, os.R_OK):
+        pytest.skip("this user reads everything")
     with pytest.raises(DataError, match=words):
         sheets.verify(tmp_path, ["hair/a.png"])
 
@@ -410,10 +410,10 @@ def test_a_store_that_cannot_be_written(server: Server, tmp_path: Path, block: s
         store.write_bytes(b"")
     elif block.startswith("folder"):
         (store / "body/b.png").mkdir(parents=True)
-    elif os.geteuid() == 0:
-        pytest.skip("the superuser writes everywhere")
     else:
         store.mkdir(mode=0o500)
+        if os.access(store, os.W_OK):
+            pytest.skip("this user writes everywhere")
     with pytest.raises(DataError, match="could not be fetched"):
         fetch()
     assert not [path for path in files(tmp_path) if path.startswith("lpc-2668274d/body/b")]
