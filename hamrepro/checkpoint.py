@@ -53,7 +53,9 @@ def lock(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise CheckpointError(f"{folder} is in use by another process", "one process a run", "wait for it to end") from error
+            raise CheckpointError(
+                f"{folder} is in use by another process", "one process a run", "wait for it to end"
+            ) from error
         for leftover in folder.glob(".*.tmp"):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         yield
@@ -62,7 +64,8 @@ def lock(folder: Path) -> Iterator[None]:
 def unwritable(path: Path, error: OSError) -> CheckpointError:
     """The error of a full disk, a read-only or a missing folder."""
     return CheckpointError(
-        f"cannot write {path}: {error.strerror or error}", "a writable folder with room",
+        f"cannot write {path}: {error.strerror or error}",
+        "a writable folder with room",
         "free some space and run the same command again: it resumes",
     )
 
@@ -101,7 +104,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise unwritable(path, error) from error
 
 
-def save_state(folder: Path, step: int, model: dict[str, Tensor], optimiser: dict[str, Tensor], meta: dict[str, Any]) -> Path:
+def save_state(
+    folder: Path, step: int, model: dict[str, Tensor], optimiser: dict[str, Tensor], meta: dict[str, Any]
+) -> Path:
     """Save `state-<step>` in a run's folder: model.safetensors, optimiser.safetensors, meta.json.
 
     The folder appears under its final name only when everything in it is on disk; older states beyond
@@ -113,7 +118,8 @@ def save_state(folder: Path, step: int, model: dict[str, Tensor], optimiser: dic
     """
     if bad := _not_finite(model, optimiser):
         raise NonFiniteError(
-            f"step {step}: {bad[0]} and {len(bad) - 1} more tensors are not finite", "finite weights and moments",
+            f"step {step}: {bad[0]} and {len(bad) - 1} more tensors are not finite",
+            "finite weights and moments",
             f"the checkpoint before is untouched in {folder}; lower the learning rate, or use precision float32",
         )
     final, aside = folder / f"state-{step:08d}", folder / f".state-{step:08d}.{os.getpid()}.tmp"
@@ -139,7 +145,9 @@ def save_state(folder: Path, step: int, model: dict[str, Tensor], optimiser: dic
 
 
 def _seal(meta: dict[str, Any]) -> str:
-    return digest(json.dumps({key: value for key, value in meta.items() if key != "meta_sha256"}, sort_keys=True).encode())
+    return digest(
+        json.dumps({key: value for key, value in meta.items() if key != "meta_sha256"}, sort_keys=True).encode()
+    )
 
 
 def load_state(path: Path, config_sha256: str) -> State:
@@ -155,7 +163,8 @@ def load_state(path: Path, config_sha256: str) -> State:
         if meta.get("config_sha256") != config_sha256:
             raise CheckpointError(
                 f"{path} was made with other settings ({str(meta.get('config_sha256'))[:12]})",
-                f"settings {config_sha256[:12]}", "use another --runs folder, or delete this run",
+                f"settings {config_sha256[:12]}",
+                "use another --runs folder, or delete this run",
             )
         if meta["meta_sha256"] != _seal(meta) or path.name != f"state-{meta['step']:08d}":
             raise CheckpointError(f"{path / 'meta.json'} was altered", "the file as it was saved", "delete this state")
@@ -163,13 +172,17 @@ def load_state(path: Path, config_sha256: str) -> State:
         for name in ("model.safetensors", "optimiser.safetensors"):
             data = (path / name).read_bytes()
             if digest(data) != meta["sha256"][name]:
-                raise CheckpointError(f"{path / name} does not match its hash", meta["sha256"][name][:12], "delete this state")
+                raise CheckpointError(
+                    f"{path / name} does not match its hash", meta["sha256"][name][:12], "delete this state"
+                )
             tensors.append(load(data))
         if bad := _not_finite(*tensors):
             raise CheckpointError(f"{path}: {bad[0]} is not finite", "finite weights and moments", "delete this state")
         return tensors[0], tensors[1], meta
     except UNREADABLE as error:
-        raise CheckpointError(f"{path} cannot be read: {error}", "a saved state", "delete this state and resume") from error
+        raise CheckpointError(
+            f"{path} cannot be read: {error}", "a saved state", "delete this state and resume"
+        ) from error
 
 
 def load_latest(folder: Path, config_sha256: str) -> State | None:
@@ -189,7 +202,8 @@ def load_latest(folder: Path, config_sha256: str) -> State | None:
     if faults:
         raise CheckpointError(
             f"none of the {len(states)} states in {folder} can be used; newest: {faults[0].given}",
-            faults[0].expected, f"delete {folder} to start again",
+            faults[0].expected,
+            f"delete {folder} to start again",
         )
     return None
 
@@ -218,10 +232,14 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         card = json.loads(path.with_suffix(".json").read_bytes())
         data = path.read_bytes()
         if digest(data) != card.get("sha256"):
-            raise CheckpointError(f"{path} does not match its card", str(card.get("sha256"))[:12], "git checkout -- data/weights")
+            raise CheckpointError(
+                f"{path} does not match its card", str(card.get("sha256"))[:12], "git checkout -- data/weights"
+            )
         weights = {name: value.float() if value.dtype == torch.float16 else value for name, value in load(data).items()}
         if bad := _not_finite(weights):
             raise CheckpointError(f"{path}: {bad[0]} is not finite", "finite weights", "git checkout -- data/weights")
         return weights, card
     except UNREADABLE as error:
-        raise CheckpointError(f"{path} cannot be read: {error}", "weights and their card", "git checkout -- data/weights") from error
+        raise CheckpointError(
+            f"{path} cannot be read: {error}", "weights and their card", "git checkout -- data/weights"
+        ) from error

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from json import dumps
+from json import dumps, loads
 from typing import Any
 
+from hamrepro.bounds import among, check, decay, number, numbers, share, whole
 from hamrepro.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of the networks of Tables 3, 4, 5; the defaults are the paper's on Sprites.
+    """Sizes of the networks of Tables 3, 4, 5; the defaults are the paper's on Sprites. A wrong one is a `ConfigError`.
 
     Attributes:
         encoder_widths: channels of the five convolutions.
@@ -39,6 +40,14 @@ class ModelConfig:
     background: float = 0.0
     log_std: float = 0.0
     label: str = "action"
+
+    def __post_init__(self) -> None:
+        check(self, whole(1), "features", "content", "actions", "half_dimension")
+        check(self, numbers(whole(1), 5), "encoder_widths")
+        check(self, numbers(whole(1), 3, 4, 5, 6), "decoder_widths")
+        check(self, numbers(whole(1), 2), "hidden")
+        check(self, number(), "contrast", "background", "log_std")
+        check(self, among("action", "action_view"), "label")
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,21 @@ class TrainConfig:
     precision: str = "auto"
     checkpoint_every: int = 500
 
+    def __post_init__(self) -> None:
+        check(self, whole(1), "steps", "checkpoint_every")
+        check(self, whole(2), "batch")  # a batch norm needs two
+        check(self, whole(1, optional=True), "decoded_frames")
+        check(self, number(above=0), "learning_rate", "muon_learning_rate")
+        check(self, number(above=0, optional=True), "scale_learning_rate")
+        check(self, numbers(decay, 2), "betas")
+        check(self, share, "single_frame_content", "kl_warmup")
+        check(self, among("adam", "muon"), "optimiser")
+        check(self, among("constant", "one-cycle"), "schedule")
+        check(self, among("first", "cyclic", "random"), "windows")
+        check(self, among("reference", "all"), "kl_frames")
+        check(self, among("clip", "window"), "content_frames")
+        check(self, among("auto", "float32", "bfloat16"), "precision")
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -89,7 +113,7 @@ class RunConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types, tuples as lists."""
-        return asdict(self)
+        return loads(dumps(asdict(self)))
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> RunConfig:

@@ -51,11 +51,10 @@ def trivial(name: str) -> Generate:
 
 def subset(clip_set: ClipSet) -> Tensor:
     """A fixed share for quick looks: every character of the split once, its action-view by turns (296 on Sprites)."""
-    heads = sorted(
-        {int(group): number for number, group in reversed(list(enumerate(clip_set.groups.tolist())))}.values()
-    )
-    count, labels = len(heads), len(clip_set) // len(heads)
-    return torch.tensor([number % labels * count + number for number in range(count)])
+    members: dict[int, list[int]] = {}
+    for number, group in enumerate(clip_set.groups.tolist()):
+        members.setdefault(group, []).append(number)
+    return torch.tensor([own[turn % len(own)] for turn, own in enumerate(members.values())])
 
 
 @torch.inference_mode()
@@ -84,7 +83,8 @@ def score_frames(
         clips = clip_set.clips(part)
         action = clip_set.targets["action"][part].to(device)
         made = generate(clips.to(device), action, frames, skip, conditioning).clamp(0, 1).cpu()
-        truth = clip_set.clips(part, frames=frames)[:, skip:]
+        start = torch.full_like(part, skip) if skip else None
+        truth = clip_set.clips(part, start, frames - skip)
         for name, row in rows.items():
             row.append(getattr(metrics, name)(made, truth))
     return {name: np.concatenate(row) for name, row in rows.items()}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hamrepro.config import ModelConfig
-from hamrepro.dynamics import PhaseSpace, embed
+from hamrepro.dynamics import PhaseSpace, check_index, embed
 from hamrepro.elbo import EXACT, Elbo, Estimate, Posterior
 from hamrepro.errors import ShapeError
 from hamrepro.free_dynamics import dynamics
@@ -33,10 +33,16 @@ class Halo(nn.Module):
         self.operators = dynamics(config.actions, config.half_dimension, config.family, config.start)
         self.decoder = Decoder(config, config.content + config.actions * config.half_dimension)
 
+    def _check(self, clips: Tensor, action: Tensor, least_frames: int = 1, least_clips: int = 1) -> None:
+        kind = next(self.parameters()).dtype
+        few = clips.ndim < 2 or clips.shape[0] < least_clips or clips.shape[1] < least_frames
+        if few or clips.shape[2:] != (3, 64, 64) or clips.dtype != kind:
+            expected = f"{kind} (B, T, 3, 64, 64) in [-1, 1], B >= {least_clips}, T >= {least_frames}"
+            raise ShapeError(f"clips {tuple(clips.shape)} {clips.dtype}", expected)
+        check_index("action", action, len(clips), self.config.actions)
+
     def features(self, clips: Tensor) -> Tensor:
         """h_{1:T} (B, T, h) of clips (B, T, 3, 64, 64). Paper: Table 3."""
-        if clips.ndim != 5 or clips.shape[2:] != (3, 64, 64) or not clips.is_floating_point():
-            raise ShapeError(f"clips {tuple(clips.shape)} {clips.dtype}", "float (B, T, 3, 64, 64) in [-1, 1]")
         frames = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         return self.encoder(frames).unflatten(0, clips.shape[:2])
 
@@ -78,7 +84,12 @@ class Halo(nn.Module):
 
         Args:
             noise: stream name -> generator. cyclic: see `window`. estimate: how the bound is estimated.
+
+        Raises:
+            ShapeError: clips or actions of another shape, type or range; one frame, which has no motion; in
+                training, one clip, which has no batch statistics.
         """
+        self._check(clips, action, least_frames=2, least_clips=2 if self.training else 1)
         batch, frames = clips.shape[:2]
         rows = torch.arange(batch, device=action.device)
         reference = torch.randint(frames, (batch,), generator=noise("reference")).to(action.device)
@@ -123,9 +134,15 @@ class Halo(nn.Module):
         Args:
             conditioning: `clip`, z from the whole clip; `strict`, z from frame 1 alone, repeated T times
                 through the content LSTM. The state never sees more than frame 1.
+
+        Raises:
+            ShapeError: clips, actions or conditioning of another shape, type or range.
         """
         if conditioning not in ("clip", "strict"):
             raise ShapeError(f"conditioning {conditioning!r}", "'clip' or 'strict'")
+        self._check(clips, action)
+        if clips.device.type == "cpu" and not -1.001 <= clips.min() <= clips.max() <= 1.001:
+            raise ShapeError(f"pixels in [{clips.min():g}, {clips.max():g}]", "[-1, 1]", "hamrepro.batches.normalise")
         if conditioning == "strict":
             features = self.features(clips[:, :1]).expand(-1, clips.shape[1], -1)
         else:
@@ -149,7 +166,12 @@ class Halo(nn.Module):
 
         Returns:
             (B, frames - skip, 3, 64, 64) in [-1, 1].
+
+        Raises:
+            ShapeError: as `encode`; or nothing left to draw.
         """
+        if not 0 <= skip < frames:
+            raise ShapeError(f"frames {skip + 1}..{frames}", "0 <= skip < frames")
         posterior = self.encode(clips, action, conditioning=conditioning)
         positions = self.positions(posterior.mean_state(), action, posterior.reference, frames)
         return self.decode(posterior.content.mean, positions[:, skip:])
@@ -160,7 +182,8 @@ class Halo(nn.Module):
         return PhaseSpace.from_state(draw.to(next(self.parameters()).device))
 
     def sample(self, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
-        """Unconditional clips of the given actions. Paper: Eqs. (1)-(6), Figure 4."""
+        """Unconditional clips of the given actions (B,). Paper: Eqs. (1)-(6), Figure 4."""
+        check_index("action", action, action.numel(), self.config.actions)
         z = torch.randn(len(action), self.config.content, generator=noise).to(action.device)
         state = self.prior_state(len(action), noise)
         return self.decode(z, self.positions(state, action, torch.zeros_like(action), frames))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -62,23 +67,60 @@ def origin(**more: Any) -> dict[str, Any]:
 def write(path: Path, record: dict[str, Any], results: Path | None = None) -> None:
     """Write a record, or add its metrics to the one that is there, and list its hash in SHA256SUMS.
 
-    Metrics of the same key are replaced; metrics of another model file (`weights_sha256`) are dropped.
+    Metrics of the same key are replaced; metrics of other weights or other data are dropped.
 
     Raises:
-        RecordError: the record there is damaged.
+        RecordError: the record there is damaged or was edited, or a value is not a number.
     """
     new = {"schema": SCHEMA} | record
-    if path.exists():
-        old = _parse(path)
-        if old.get("provenance", {}).get("weights_sha256") == new["provenance"].get("weights_sha256"):
-            for part in ("metrics", "subset"):
-                if part in old or part in new:
-                    new[part] = old.get(part, {}) | new.get(part, {})
-    write_atomically(path, (json.dumps(new, indent=1, allow_nan=False) + "\n").encode())
-    if results is not None:
-        sums = _sums(results) | {path.relative_to(results).as_posix(): sha256(path.read_bytes()).hexdigest()}
-        lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
-        write_atomically(results / "SHA256SUMS", lines.encode())
+    with _alone(results):
+        if path.exists():
+            old = _parse(path)
+            _unedited(path, results)
+            if all(
+                old["provenance"].get(key) == new["provenance"].get(key) for key in ("weights_sha256", "data_sha256")
+            ):
+                for part in ("metrics", "subset", "provenance"):
+                    if part in old or part in new:
+                        new[part] = old.get(part, {}) | new.get(part, {})
+        try:
+            text = json.dumps(new, indent=1, allow_nan=False) + "\n"
+        except ValueError as error:
+            raise RecordError(
+                f"{path.name}: a value is NaN or infinite", "numbers, or null", "look at the metrics"
+            ) from error
+        write_atomically(path, text.encode())
+        if results is not None:
+            sums = _sums(results) | {path.relative_to(results).as_posix(): sha256(text.encode()).hexdigest()}
+            lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+            write_atomically(results / "SHA256SUMS", lines.encode())
+
+
+@contextmanager
+def _alone(results: Path | None) -> Iterator[None]:
+    """Evaluations side by side share one list of hashes: they write in turn."""
+    if results is None:
+        yield
+        return
+    results.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(results, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _unedited(path: Path, results: Path | None) -> None:
+    if results is None:
+        return
+    name = path.relative_to(results).as_posix()
+    if _sums(results).get(name) != sha256(path.read_bytes()).hexdigest():
+        raise RecordError(
+            f"{name} was edited: its hash is not the one in SHA256SUMS",
+            "an untouched record",
+            f"git checkout -- data/results/{name}",
+        )
 
 
 def _sums(results: Path) -> dict[str, str]:
@@ -98,7 +140,7 @@ def _parse(path: Path) -> dict[str, Any]:
         ):
             raise KeyError("schema, metrics, provenance")
         return record
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RecordError(
             f"{path} is no results file: {error}", f"schema {SCHEMA}", f"git checkout -- {path.name}"
         ) from error
@@ -119,27 +161,21 @@ def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESUL
             f"python -m hamrepro evaluate --preset {preset} --dataset {dataset} --model {model} --seed {seed}",
         )
     record = _parse(path)
-    if _sums(results).get(name) != sha256(path.read_bytes()).hexdigest():
-        raise RecordError(
-            f"{name} was edited: its hash is not the one in SHA256SUMS",
-            "an untouched record",
-            f"git checkout -- data/results/{name}",
-        )
+    _unedited(path, results)
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     if any(record.get(key) != value for key, value in names.items()):
         raise RecordError(
             f"{name} says {[record.get(key) for key in names]}", f"{list(names.values())}", "evaluate again"
         )
-    if missing := [key for key in ORIGIN if key not in record["provenance"]]:
+    if missing := [key for key in ORIGIN if record["provenance"].get(key) in (None, "")]:
         raise RecordError(f"{name} lacks its origin: {', '.join(missing)}", "a complete provenance", "evaluate again")
     return record
 
 
 def seeds(preset: str, dataset: str, model: str, results: Path = RESULTS) -> list[int]:
     """Seeds with a record, in order."""
-    return sorted(
-        int(path.stem[4:]) for path in record_path(preset, dataset, model, 0, results).parent.glob("seed*.json")
-    )
+    folder = record_path(preset, dataset, model, 0, results).parent
+    return sorted(int(path.stem[4:]) for path in folder.glob("seed*.json") if path.stem[4:].isdecimal())
 
 
 def faults(results: Path = RESULTS) -> list[str]:
@@ -147,11 +183,14 @@ def faults(results: Path = RESULTS) -> list[str]:
     found, listed = [], _sums(results)
     present = {path.relative_to(results).as_posix() for path in results.rglob("seed*.json")}
     for name in sorted(present | set(listed)):
-        parts = name.split("/")
-        if len(parts) != 4:
-            continue
+        place = re.fullmatch(r"([^/]+)/([^/]+)/([^/]+)/seed(\d+)\.json", name)
         try:
-            read(parts[0], parts[1], parts[2], int(parts[3][4:-5]), results)
+            if place:
+                read(place[1], place[2], place[3], int(place[4]), results)
+            elif not (results / name).is_file():
+                raise RecordError(f"no file {name}, which SHA256SUMS lists", "", f"git checkout -- data/results/{name}")
+            else:
+                _unedited(results / name, results)
         except RecordError as error:
             found.append(str(error))
     return found

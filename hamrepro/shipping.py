@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from hamrepro import checkpoint, evaluate, records
 from hamrepro.config import RunConfig, configure
 from hamrepro.datasets import load
-from hamrepro.errors import CheckpointError, RecordError
+from hamrepro.errors import CheckpointError, ConfigError, RecordError
 from hamrepro.models import build
+from hamrepro.precision import choose_device
 from hamrepro.train import environment, run_folder
 
 Result = dict[str, Any]
@@ -70,14 +70,21 @@ def load_shipped(
             f"python -m hamrepro train --preset {preset} --dataset {dataset} --model {model} --seed {seed}, then ship",
         )
     tensors, card = checkpoint.load_weights(path)
-    network = build(RunConfig.from_dict(card["config"]), seed)
+    config = RunConfig.from_dict(card.get("config", {}))
+    if (config.preset, config.dataset, config.model, card.get("seed")) != (preset, dataset, model, seed):
+        raise CheckpointError(
+            f"the card of {path.name} says {config.preset} {config.dataset} {config.model} seed {card.get('seed')}",
+            f"{preset} {dataset} {model} seed {seed}",
+            "git checkout -- data/weights",
+        )
+    network = build(config, seed)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
         raise CheckpointError(
             f"{path.name} does not fit {model}: {error}", "weights of this model", "git checkout -- data/weights"
         ) from error
-    return network.to(device).eval(), card
+    return network.to(choose_device(device)).eval(), card
 
 
 def evaluate_shipped(
@@ -90,7 +97,16 @@ def evaluate_shipped(
     device: str = "cpu",
     weights: Path = records.WEIGHTS,
 ) -> Result:
-    """Score shipped weights, or one of the trivial rows, on the test set: the whole record but its file."""
+    """Score shipped weights, or one of the trivial rows (preset `any`), on the test set: the record but its file.
+
+    Raises:
+        ConfigError: unknown names or device. DataError, CheckpointError: data or weights are not at hand.
+    """
+    place = choose_device(device)
+    if model in evaluate.TRIVIAL and (preset, seed) != ("any", 0):
+        raise ConfigError(
+            f"{model} of preset {preset}, seed {seed}", "no training: preset any, seed 0", "--preset any --seed 0"
+        )
     test = load(dataset, "test")
     if model in evaluate.TRIVIAL:
         generate, card = evaluate.trivial(model), {"config": {}, "sha256": None}
@@ -100,7 +116,7 @@ def evaluate_shipped(
         generate, conditionings = evaluate.of_model(network), evaluate.CONDITIONINGS
     began = time.monotonic()
     scores = evaluate.evaluate_generation(generate, test, quick=quick, device=device, conditionings=conditionings)
-    here = environment("float32", torch.device(device))
+    here = environment("float32", place)
     provenance = records.origin(
         config=card["config"],
         data_sha256=test.sha256,

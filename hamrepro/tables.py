@@ -154,7 +154,9 @@ def scorecard(preset: str = "laptop") -> pd.DataFrame:
                     "95 %": cell.interval(digits),
                     "n": cell.n or "",
                     "preset": preset if cell.values else "",
-                    "verdict": verdict(entry["value"], cell.mean, entry["metric"], entry.get("spread") or 0.0),
+                    "verdict": verdict(
+                        entry["value"], None if cell.missing else cell.mean, entry["metric"], entry.get("spread") or 0.0
+                    ),
                 }
             )
     return pd.DataFrame(rows)

@@ -87,7 +87,8 @@ def _restore(
     if meta["data_sha256"] != clip_set.sha256 or meta["seed"] != seed:
         raise CheckpointError(
             f"{folder} holds seed {meta['seed']} on data {meta['data_sha256'][:12]}",
-            f"seed {seed} on data {clip_set.sha256[:12]}", "use another folder",
+            f"seed {seed} on data {clip_set.sha256[:12]}",
+            "use another folder",
         )
     try:
         model.load_state_dict(weights)
@@ -102,14 +103,21 @@ def _guard(terms: Tensor, names: list[str], steps: list[int], folder: Path) -> N
         bad = int((~finite).nonzero()[0])
         states = sorted(folder.glob("state-*"))
         raise NonFiniteError(
-            f"step {steps[bad]}: {dict(zip(names, terms[bad].tolist(), strict=True))}", "finite terms",
+            f"step {steps[bad]}: {dict(zip(names, terms[bad].tolist(), strict=True))}",
+            "finite terms",
             f"last good checkpoint: {states[-1] if states else 'none'}; lower the learning rate, or use precision float32",
         )
 
 
 def train(
-    config: RunConfig, seed: int, clip_set: ClipSet, folder: Path, *, device: str = "cpu",
-    stop_after: float | None = None, on_step: Callable[[int, nn.Module], None] | None = None,
+    config: RunConfig,
+    seed: int,
+    clip_set: ClipSet,
+    folder: Path,
+    *,
+    device: str = "cpu",
+    stop_after: float | None = None,
+    on_step: Callable[[int, nn.Module], None] | None = None,
 ) -> tuple[nn.Module, bool]:
     """Train a model, or go on with it: weights, optimiser and draws are a function of (settings, seed, step).
 
@@ -141,22 +149,39 @@ def train(
         window: list[Tensor] = []
         began = time.monotonic()
         bar = tqdm(
-            total=training.steps, initial=done, desc=f"{config.model} seed {seed}", unit="step", file=sys.stderr,
-            mininterval=2, disable=None if sys.stderr.isatty() else True,
+            total=training.steps,
+            initial=done,
+            desc=f"{config.model} seed {seed}",
+            unit="step",
+            file=sys.stderr,
+            mininterval=2,
+            disable=None if sys.stderr.isatty() else True,
         )
 
         def save() -> None:
-            checkpoint.save_state(folder, done, checkpoint.tensors(model), optimiser.state(), {
-                "config_sha256": config.sha256, "data_sha256": clip_set.sha256, "seed": seed,
-                "train_seconds": seconds + time.monotonic() - began, "environment": made,
-            })
+            checkpoint.save_state(
+                folder,
+                done,
+                checkpoint.tensors(model),
+                optimiser.state(),
+                {
+                    "config_sha256": config.sha256,
+                    "data_sha256": clip_set.sha256,
+                    "seed": seed,
+                    "train_seconds": seconds + time.monotonic() - began,
+                    "environment": made,
+                },
+            )
 
         with _Stop() as stop, bar:
             while done < training.steps:
                 batch = draw_batch(clip_set, training, seed, done, place, config.network.label)
                 with torch.autocast(place.type, torch.bfloat16, enabled=low):
                     terms = model.loss(
-                        batch.clips, batch.action, lambda stream: generator(seed, stream, done), cyclic=batch.cyclic,
+                        batch.clips,
+                        batch.action,
+                        lambda stream: generator(seed, stream, done),
+                        cyclic=batch.cyclic,
                         estimate=estimate(training, done),
                     )
                 optimiser.update(terms["loss"], done)
@@ -171,8 +196,14 @@ def train(
                     _guard(log, list(terms), list(range(done - len(log), done)), folder)
                 if logging:
                     window.clear()
-                    _write_stats(folder, done, dict(zip(terms, log.mean(0).tolist(), strict=True)), model,
-                                 rate(training, done - 1), seconds + time.monotonic() - began)
+                    _write_stats(
+                        folder,
+                        done,
+                        dict(zip(terms, log.mean(0).tolist(), strict=True)),
+                        model,
+                        rate(training, done - 1),
+                        seconds + time.monotonic() - began,
+                    )
                     bar.set_postfix(loss=f"{log[:, 0].mean():.0f} nats", refresh=False)
                 if on_step is not None:
                     on_step(done, model)
@@ -183,7 +214,9 @@ def train(
     return model, done >= training.steps
 
 
-def _write_stats(folder: Path, step: int, terms: dict[str, float], model: nn.Module, factor: float, seconds: float) -> None:
+def _write_stats(
+    folder: Path, step: int, terms: dict[str, float], model: nn.Module, factor: float, seconds: float
+) -> None:
     row = {"step": step, "seconds": round(seconds, 2), "rate": factor, **terms, **model.diagnostics()}
     try:
         with open(folder / "stats.jsonl", "a") as file:

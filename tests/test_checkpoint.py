@@ -161,7 +161,9 @@ def test_another_format_is_refused(newest, number):
     assert "format" in refuse(newest).given
 
 
-@pytest.mark.parametrize("content", [b"[]", b"null", b"{}", b"7", b"\xff\xfe", b"[" * 100_000, b'{"format": 2}', b"NaN"])
+@pytest.mark.parametrize(
+    "content", [b"[]", b"null", b"{}", b"7", b"\xff\xfe", b"[" * 100_000, b'{"format": 2}', b"NaN"]
+)
 def test_a_meta_that_is_something_else_is_refused(newest, content):
     (newest / "meta.json").write_bytes(content)
     refuse(newest)

@@ -22,7 +22,9 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS])
-@pytest.mark.parametrize(("call", "number"), [("fsync", n) for n in range(7)] + [("replace", n) for n in range(4)] + [("mkdir", 0)])
+@pytest.mark.parametrize(
+    ("call", "number"), [("fsync", n) for n in range(7)] + [("replace", n) for n in range(4)] + [("mkdir", 0)]
+)
 def test_a_disk_that_fails_while_saving_leaves_the_old_state(folder, monkeypatch, fault, call, number):
     calls, function = iter(range(1000)), getattr(os, call)
 
@@ -86,6 +88,8 @@ def test_content_reaches_the_disk_before_its_name(tmp_path, monkeypatch):
     calls = []
     for name in ("fsync", "replace"):
         function = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *given, name=name, function=function: (calls.append(name), function(*given))[1])
+        monkeypatch.setattr(
+            os, name, lambda *given, name=name, function=function: (calls.append(name), function(*given))[1]
+        )
     checkpoint.write_atomically(tmp_path / "file", b"new")
     assert calls == ["fsync", "replace", "fsync"]

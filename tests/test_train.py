@@ -207,7 +207,9 @@ def test_the_error_names_step_terms_and_last_good_checkpoint(tmp_path):
 
 def test_a_run_whose_moments_overflow_is_stopped(tmp_path, monkeypatch):
     state = loop.Optimiser.state
-    monkeypatch.setattr(loop.Optimiser, "state", lambda self: state(self) | {"w/exp_avg_sq": torch.tensor(float("inf"))})
+    monkeypatch.setattr(
+        loop.Optimiser, "state", lambda self: state(self) | {"w/exp_avg_sq": torch.tensor(float("inf"))}
+    )
     with pytest.raises(NonFiniteError, match="exp_avg_sq"):
         run_tiny(tmp_path, EARLY)
     assert not list(tmp_path.glob("state-*"))
@@ -215,7 +217,9 @@ def test_a_run_whose_moments_overflow_is_stopped(tmp_path, monkeypatch):
 
 def test_stop_after_stops_in_time_and_goes_on(tmp_path):
     began = []
-    assert not run_tiny(tmp_path, tiny_config(steps=1000), stop_after=0.2, on_step=lambda done, model: began.append(done))
+    assert not run_tiny(
+        tmp_path, tiny_config(steps=1000), stop_after=0.2, on_step=lambda done, model: began.append(done)
+    )
     assert began[-1] < 1000
     assert checkpoint.load_latest(tmp_path, tiny_config(steps=1000).sha256)[2]["step"] == began[-1]
 
@@ -233,4 +237,3 @@ def test_the_same_step_is_drawn_whatever_came_before(whole, tmp_path):
     torch.rand(7)
     assert run_tiny(tmp_path, EARLY, on_step=lambda done, model: torch.rand(done))
     assert state_bytes(tmp_path) == state_bytes(whole)
-

@@ -63,13 +63,27 @@ class TinyClips:
         return torch.randint(self.frames, (len(index),), generator=generator)
 
 
-def tiny_config(precision: str = "float32", *, model: str = "halo-u", steps: int = STEPS, **training: object) -> RunConfig:
+def tiny_config(
+    precision: str = "float32", *, model: str = "halo-u", steps: int = STEPS, **training: object
+) -> RunConfig:
     """Preset `smoke` with the narrowest layers."""
     config = configure("smoke", "sprites-procedural", model)
     network = replace(
-        config.network, encoder_widths=(4,) * 5, decoder_widths=(4,) * 5, hidden=(16, 16), features=16, content=8, half_dimension=2
+        config.network,
+        encoder_widths=(4,) * 5,
+        decoder_widths=(4,) * 5,
+        hidden=(16, 16),
+        features=16,
+        content=8,
+        half_dimension=2,
     )
-    changes = {"steps": steps, "batch": 2, "decoded_frames": 2, "checkpoint_every": EVERY, "precision": precision} | training
+    changes = {
+        "steps": steps,
+        "batch": 2,
+        "decoded_frames": 2,
+        "checkpoint_every": EVERY,
+        "precision": precision,
+    } | training
     return replace(config, network=network, training=replace(config.training, **changes))
 
 
@@ -81,7 +95,9 @@ def run_tiny(folder: Path, config: RunConfig | None = None, clips: ClipSet | Non
 def state_bytes(folder: Path) -> str:
     """One hash of weights, buffers and optimiser of the newest state."""
     state = max(folder.glob("state-*"))
-    return sha256((state / "model.safetensors").read_bytes() + (state / "optimiser.safetensors").read_bytes()).hexdigest()
+    return sha256(
+        (state / "model.safetensors").read_bytes() + (state / "optimiser.safetensors").read_bytes()
+    ).hexdigest()
 
 
 def logged(folder: Path) -> list[int]:
@@ -139,6 +155,7 @@ def _die_at(call: int, after: bool) -> None:
             if last:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
+
         return wrapped
 
     os.fsync, os.replace, shutil.rmtree = deadly(os.fsync), deadly(os.replace), deadly(shutil.rmtree)
@@ -166,7 +183,9 @@ def kill_in_save(folder: Path) -> list[dict[str, object]]:
         with checkpoint.lock(path):
             weights, _, meta = checkpoint.load_latest(path, "tiny")
         right = bool((weights["value"] == meta["step"]).all())
-        found.append({"step": meta["step"], "complete": complete, "right": right, "left": [p.name for p in path.glob(".*.tmp")]})
+        found.append(
+            {"step": meta["step"], "complete": complete, "right": right, "left": [p.name for p in path.glob(".*.tmp")]}
+        )
         if not os.WIFSIGNALED(ended):
             break
     return found
