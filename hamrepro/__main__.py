@@ -90,16 +90,43 @@ def ship(
 
 
 @app.command()
+def judge(
+    dataset: Dataset = "sprites", seed: Seed = 0, device: Device = "cpu",
+    blur: Annotated[bool, typer.Option(help="the second judge, trained with blur, noise and brightness")] = False,
+    weights: Annotated[Path | None, typer.Option(help="folder of weights; default: data/weights")] = None,
+) -> None:
+    """Train the judge of a data set, examine it on real test clips, ship it with its card. Exit 1 below its gate."""
+    from hamrepro.judging import ship_judge
+    from hamrepro.records import WEIGHTS
+
+    path, card = ship_judge(dataset, blur=blur, seed=seed, device=device, weights=weights or WEIGHTS)
+    for reading, found in card["test"].items():
+        shown = ("accuracy", "h_y_given_x", "h_y", "calibration_error")
+        scores = "  ".join(f"{name} {found[name]:.5f}" for name in shown)
+        typer.echo(f"{reading:9} {scores}")
+    typer.echo(path)
+    if card["below_gate"]:
+        typer.echo(f"refuses to score: {'; '.join(card['below_gate'])}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
 def evaluate(
     preset: Preset = "laptop", dataset: Dataset = "sprites", model: Model = "halo-sp", seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="where to write; default: the record under data/results")] = None,
     quick: Annotated[bool, typer.Option(help="only the fixed share of the test clips")] = False,
+    protocols: Annotated[bool, typer.Option("--protocols", help="Table 2 instead of Table 1; merged in one record")] = False,
+    draws: Annotated[int, typer.Option(min=1, help="of the random code, with --protocols")] = 5,
     device: Device = "cpu",
 ) -> None:
     """Score shipped weights, or a trivial row, on the test set and write the record."""
+    from hamrepro.judging import judge_shipped
     from hamrepro.shipping import evaluate_shipped, record
 
-    result = evaluate_shipped(preset, dataset, model, seed, quick=quick, device=device)
+    if protocols:
+        result = judge_shipped(preset, dataset, model, seed, quick=quick, draws=draws, device=device)
+    else:
+        result = evaluate_shipped(preset, dataset, model, seed, quick=quick, device=device)
     typer.echo(record(result, out))
 
 

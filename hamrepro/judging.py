@@ -1,0 +1,103 @@
+"""Judges trained, examined and shipped; shipped models judged: the records of Table 2."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hamrepro import checkpoint, records
+from hamrepro.aggregate_posterior import prior_quality
+from hamrepro.calibration import certify
+from hamrepro.datasets import ClipSet, load
+from hamrepro.disentanglement import DRAWS, TRIVIAL, evaluate_protocols
+from hamrepro.errors import JudgeError
+from hamrepro.evaluate import subset
+from hamrepro.halo import Halo
+from hamrepro.judges import TRAINING, Judge, halve, judge_path, load_judge, train_judge
+from hamrepro.protocols import lacking, supervised
+from hamrepro.shipping import load_shipped
+from hamrepro.train import environment
+
+
+def ship_judge(
+    dataset: str, *, blur: bool = False, seed: int = 0, device: str = "cpu", weights: Path = records.WEIGHTS
+) -> tuple[Path, dict[str, Any]]:
+    """Train a judge on the split `train`, examine it on `test` as it will be stored, in float16, and write both.
+
+    Returns:
+        Where it lies, and its card. A judge below its gate is written too, and refuses to score.
+    """
+    began = time.monotonic()
+    judge = halve(train_judge(load(dataset, "train"), blur=blur, seed=seed, device=device))
+    seconds = round(time.monotonic() - began)
+    card = certify(judge, load(dataset, "test"), blur=blur)
+    card |= {
+        "blur": blur, "seed": seed, "steps": TRAINING.steps, "batch": TRAINING.batch, "train_seconds": seconds,
+        "trained_on": environment("auto", torch.device(device)),
+        "calibration": "none fitted: the temperature of every head is 1",
+    }  # fmt: skip
+    if dataset == "sprites":
+        card["credit"] = "trained on Liberated Pixel Cup sprites, CC-BY-SA 3.0 / GPL 3.0, authors in data/README.md"
+    path = judge_path(dataset, blur, weights)
+    checkpoint.save_weights(path, checkpoint.tensors(judge), card)
+    return path, card
+
+
+def judges_of(clip_set: ClipSet, device: str = "cpu", weights: Path = records.WEIGHTS) -> dict[str, Judge]:
+    """The judge of a data set under "", and the one for sensitivity to blur, where it is shipped, under "-blur".
+
+    Raises:
+        JudgeError: none, not what its card says, of other data, or below its gate.
+    """
+    judges = {"": load_judge(clip_set.name, weights=weights, device=device)}
+    if judge_path(clip_set.name, True, weights).exists():
+        judges["-blur"] = load_judge(clip_set.name, True, weights=weights, device=device)
+    for judge in judges.values():
+        judge.require(clip_set)
+    return judges
+
+
+def judge_shipped(
+    preset: str, dataset: str, model: str, seed: int, *, quick: bool = False, draws: int = DRAWS, device: str = "cpu",
+    weights: Path = records.WEIGHTS,
+) -> dict[str, Any]:
+    """Every protocol for shipped weights, or for a trivial row (preset `any`): a record but its file.
+
+    Args:
+        quick: only the fixed share of the test clips, one draw of the random code. draws: on all clips.
+
+    Raises:
+        JudgeError: see `judges_of`. CheckpointError, DataError: weights or data are not at hand.
+    """
+    test = load(dataset, "test")
+    judges = judges_of(test, device, weights)
+    card: dict[str, Any] = {"config": {}, "sha256": None}
+    if model in TRIVIAL:
+        if (preset, seed) != ("any", 0):
+            raise JudgeError(f"{model} of preset {preset}, seed {seed}", "a row without training: preset any, seed 0")
+        network = TRIVIAL[model]()
+    else:
+        network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
+    began = time.monotonic()
+    needs_bank = not lacking(network, "A-bank") and (not supervised(network) or bool(lacking(network, "A")))
+    bank = load(dataset, "train") if needs_bank and model not in TRIVIAL else None
+    scores = evaluate_protocols(
+        network, test, judges, seed=seed, quick=quick, draws=draws, bank=bank, device=device
+    )
+    if isinstance(network, Halo):
+        for part, entries in scores.items():
+            index = subset(test) if part == "subset" else torch.arange(len(test))
+            entries |= prior_quality(network, test, index, device)
+    here = environment("float32", torch.device(device))
+    provenance = records.origin(
+        config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"],
+        **{f"judge{suffix.replace('-', '_')}_sha256": judge.card["sha256"] for suffix, judge in judges.items()},
+        hardware=card.get("trained_on", here)["hardware"], versions=here["versions"],
+        train_seconds=card.get("train_seconds", 0), clips_seen=card.get("clips_seen", 0),
+        judged_on=here["hardware"], judge_seconds=round(time.monotonic() - began),
+    )  # fmt: skip
+    names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
+    return {**names, "metrics": {}, **scores, "provenance": provenance}
