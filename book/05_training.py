@@ -22,6 +22,7 @@ recompute = False  # True: train, or go on with a training, then evaluate and wr
 
 # %% tags=["hide-input"]
 import json
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import mkdtemp
@@ -98,9 +99,9 @@ pd.Series({"clips (B, T, 3, 64, 64)": str(tuple(batch.clips.shape)),
 
 # %%
 def terms_of(network):
-    with torch.no_grad():
-        terms = network.eval().loss(batch.clips, batch.action, lambda stream: generator(0, stream, 0))
-    network.train()
+    with torch.no_grad():  # on a copy: looking changes no running statistics
+        twin = deepcopy(network)
+        terms = twin.loss(batch.clips, batch.action, lambda stream: generator(0, stream, 0))
     return {name: float(term) for name, term in terms.items()} | network.diagnostics()
 
 
@@ -136,8 +137,9 @@ _, finished_later = train(config, 0, clip_set, torn)
 whole, pieces = (load_latest(path, config.sha256) for path in (folder, torn))
 pairs = zip(whole[:2], pieces[:2], strict=True)
 same = [all(torch.equal(a[name], b[name]) for name in a) for a, b in pairs]
+same = dict(zip(("same weights", "same optimiser"), same, strict=True))
 pd.Series({"finished at once": finished, "finished after going on": finished_later,
-           "same weights": same[0], "same optimiser": same[1]}, name="").to_frame()  # fmt: skip
+           **same}, name="two calls").to_frame()  # fmt: skip
 
 # %% [markdown]
 # ## The runs behind this book
