@@ -42,7 +42,8 @@ def test_the_reference_frame_stays(family, make, state, tolerance):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_frame(family, make, state):
-    torch.testing.assert_close(flow(make(family), state, reference=torch.zeros(B, dtype=torch.int64), frames=1)[:, 0], state.state)
+    path = flow(make(family), state, reference=torch.zeros(B, dtype=torch.int64), frames=1)
+    torch.testing.assert_close(path[:, 0], state.state)
 
 
 def test_linear_agrees_with_the_exponential(make, state, tolerance):
@@ -135,7 +136,8 @@ def test_models_of_the_ablation(name):
     terms = model.loss(clips, torch.tensor([0, 1, config.network.actions - 1]), lambda stream: generator(0, stream))
     terms["loss"].backward()
     assert all(term.isfinite() for term in terms.values())
-    assert model.decoder[0].in_features == config.network.content + config.network.actions * config.network.half_dimension
+    network = config.network
+    assert model.decoder[0].in_features == network.content + network.actions * network.half_dimension
     rates = model.diagnostics()
     assert len(rates) == (0 if name == "halo-gru" else config.network.actions)
 
