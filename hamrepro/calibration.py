@@ -49,11 +49,18 @@ def examine(
         p, target = np.concatenate(parts), clip_set.targets[READINGS[name]].numpy()
         confusion = np.zeros((p.shape[1], p.shape[1]), int)
         np.add.at(confusion, (target, p.argmax(1)), 1)
-        yield name, {
-            "accuracy": float((p.argmax(1) == target).mean()), "h_y_given_x": metrics.conditional_entropy(p),
-            "h_y": metrics.marginal_entropy(p), "is": metrics.inception_score(p),
-            "calibration_error": calibration_error(p, target), "n": len(p), "confusion": confusion.tolist(),
-        }
+        yield (
+            name,
+            {
+                "accuracy": float((p.argmax(1) == target).mean()),
+                "h_y_given_x": metrics.conditional_entropy(p),
+                "h_y": metrics.marginal_entropy(p),
+                "is": metrics.inception_score(p),
+                "calibration_error": calibration_error(p, target),
+                "n": len(p),
+                "confusion": confusion.tolist(),
+            },
+        )
 
 
 def certify(judge: Judge, clip_set: ClipSet, *, blur: bool = False) -> dict[str, Any]:

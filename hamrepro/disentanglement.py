@@ -21,8 +21,8 @@ from hamrepro.protocols import PROTOCOLS, Task, balanced, lacking, make_clips, m
 from hamrepro.randomness import generator
 
 BATCH = 48
-FRAMES = 8       # a judge's clip
-LATE = "-9-16"   # suffix of a metric read on frames 9-16 instead of 1-8
+FRAMES = 8  # a judge's clip
+LATE = "-9-16"  # suffix of a metric read on frames 9-16 instead of 1-8
 DRAWS = 5
 Entries = dict[str, Any]
 Answers = dict[str, NDArray[np.float64]]
@@ -65,8 +65,16 @@ TRIVIAL: dict[str, type[nn.Module]] = {
 
 @torch.inference_mode()
 def judge_clips(
-    protocol: str, model: nn.Module, task: Task, clip_set: ClipSet, judges: dict[str, Judge], *, noise: torch.Generator,
-    frames: int = FRAMES, bank: ClipSet | None = None, device: str = "cpu",
+    protocol: str,
+    model: nn.Module,
+    task: Task,
+    clip_set: ClipSet,
+    judges: dict[str, Judge],
+    *,
+    noise: torch.Generator,
+    frames: int = FRAMES,
+    bank: ClipSet | None = None,
+    device: str = "cpu",
 ) -> dict[str, Answers]:
     """Answers of every judge to the clips of one draw of the random code.
 
@@ -128,8 +136,16 @@ def agreement(protocol: str, suffix: str, task: Task, one: Answers, other: Answe
 
 
 def run_protocol(
-    protocol: str, model: nn.Module, clip_set: ClipSet, index: Tensor, judges: dict[str, Judge], *, seed: int = 0,
-    draws: int = 1, bank: ClipSet | None = None, device: str = "cpu",
+    protocol: str,
+    model: nn.Module,
+    clip_set: ClipSet,
+    index: Tensor,
+    judges: dict[str, Judge],
+    *,
+    seed: int = 0,
+    draws: int = 1,
+    bank: ClipSet | None = None,
+    device: str = "cpu",
 ) -> Entries:
     """All entries of one protocol, on equally many clips of every class of `index` (N,).
 
@@ -164,8 +180,15 @@ def run_protocol(
 
 
 def evaluate_protocols(
-    model: nn.Module, clip_set: ClipSet, judges: dict[str, Judge], *, seed: int = 0, quick: bool = False,
-    draws: int = DRAWS, bank: ClipSet | None = None, device: str = "cpu",
+    model: nn.Module,
+    clip_set: ClipSet,
+    judges: dict[str, Judge],
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    draws: int = DRAWS,
+    bank: ClipSet | None = None,
+    device: str = "cpu",
 ) -> dict[str, Entries]:
     """All of Table 2 for one model: `metrics` over every clip (unless quick), `subset` over the fixed share, one draw.
 

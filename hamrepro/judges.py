@@ -62,8 +62,10 @@ class Judge(nn.Module):
         self.encoder = nn.Sequential(*layers)
         self.lstm = nn.LSTM(features, hidden, batch_first=True, bidirectional=True)
         self.heads = nn.ModuleDict(
-            {name: nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, classes))
-             for name, classes in heads.items()}
+            {
+                name: nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, classes))
+                for name, classes in heads.items()
+            }
         )
         self.card: dict[str, Any] = {}
 
@@ -88,8 +90,11 @@ class Judge(nn.Module):
         answers = {name: logits.double().softmax(-1) for name, logits in self(clips.clamp(-1, 1)).items()}
         broken = [name for name, answer in answers.items() if not answer.isfinite().all()]
         if broken or not clips.isfinite().all():
-            raise JudgeError(f"not a number in the answers {broken} to these clips", "finite frames and logits",
-                             "look at the frames: the model that made them may have diverged")
+            raise JudgeError(
+                f"not a number in the answers {broken} to these clips",
+                "finite frames and logits",
+                "look at the frames: the model that made them may have diverged",
+            )
         if "9way" in answers:
             joint = answers["9way"].unflatten(-1, (3, 3))
             answers |= {"3way": joint.sum(-1), "view": joint.sum(-2)}
@@ -105,11 +110,15 @@ class Judge(nn.Module):
         if named != (clip_set.name, clip_set.sha256):
             raise JudgeError(
                 f"a judge of {named[0]} ({str(named[1])[:12]}) for clips of {clip_set.name} ({clip_set.sha256[:12]})",
-                "judge and clips of one data set", f"python -m hamrepro judge --dataset {clip_set.name}",
+                "judge and clips of one data set",
+                f"python -m hamrepro judge --dataset {clip_set.name}",
             )
         if self.card.get("below_gate"):
-            raise JudgeError(f"below its gate on real test clips: {'; '.join(self.card['below_gate'])}",
-                             f"{self.card['gate']}", "train it longer")
+            raise JudgeError(
+                f"below its gate on real test clips: {'; '.join(self.card['below_gate'])}",
+                f"{self.card['gate']}",
+                "train it longer",
+            )
 
 
 def box_blur(clips: Tensor) -> Tensor:
@@ -124,6 +133,7 @@ def soften(clips: Tensor, noise: torch.Generator) -> Tensor:
     The clip is mixed with its box blur, applied once or twice, at a weight uniform on 0..1; brightness times
     0.9..1.1; noise of standard deviation up to 0.05. A quarter of the clips stay as they are.
     """
+
     def uniform() -> Tensor:
         return torch.rand(len(clips), 1, 1, 1, 1, generator=noise).to(clips.device)
 
@@ -135,8 +145,9 @@ def soften(clips: Tensor, noise: torch.Generator) -> Tensor:
     return torch.where(uniform() < 0.25, clips, noisy.clamp(-1, 1))
 
 
-def train_judge(clip_set: ClipSet, *, blur: bool = False, seed: int = 0, training: TrainConfig = TRAINING,
-                device: str = "cpu") -> Judge:
+def train_judge(
+    clip_set: ClipSet, *, blur: bool = False, seed: int = 0, training: TrainConfig = TRAINING, device: str = "cpu"
+) -> Judge:
     """A judge from real clips alone: the sum of its heads' cross-entropies, Adam, one-cycle.
 
     Half of the windows of a cycle begin at a random frame, since motion drawn from a prior has no first frame.

@@ -61,7 +61,14 @@ def judges_of(clip_set: ClipSet, device: str = "cpu", weights: Path = records.WE
 
 
 def judge_shipped(
-    preset: str, dataset: str, model: str, seed: int, *, quick: bool = False, draws: int = DRAWS, device: str = "cpu",
+    preset: str,
+    dataset: str,
+    model: str,
+    seed: int,
+    *,
+    quick: bool = False,
+    draws: int = DRAWS,
+    device: str = "cpu",
     weights: Path = records.WEIGHTS,
 ) -> dict[str, Any]:
     """Every protocol for shipped weights, or for a trivial row (preset `any`): a record but its file.
@@ -84,9 +91,7 @@ def judge_shipped(
     began = time.monotonic()
     needs_bank = not lacking(network, "A-bank") and (not supervised(network) or bool(lacking(network, "A")))
     bank = load(dataset, "train") if needs_bank and model not in TRIVIAL else None
-    scores = evaluate_protocols(
-        network, test, judges, seed=seed, quick=quick, draws=draws, bank=bank, device=device
-    )
+    scores = evaluate_protocols(network, test, judges, seed=seed, quick=quick, draws=draws, bank=bank, device=device)
     if isinstance(network, Halo):
         for part, entries in scores.items():
             index = subset(test) if part == "subset" else torch.arange(len(test))

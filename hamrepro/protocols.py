@@ -189,8 +189,15 @@ def _from_bank(classes: Tensor, wanted: Tensor, seed: int) -> Tensor:
 
 
 def make_clips(
-    protocol: str, model: nn.Module, task: Task, clip_set: ClipSet, *, frames: int, noise: torch.Generator,
-    bank: ClipSet | None = None, device: str = "cpu",
+    protocol: str,
+    model: nn.Module,
+    task: Task,
+    clip_set: ClipSet,
+    *,
+    frames: int,
+    noise: torch.Generator,
+    bank: ClipSet | None = None,
+    device: str = "cpu",
 ) -> Tensor:
     """The clips a model makes for a task: float (N, T, 3, 64, 64), about [-1, 1].
 
