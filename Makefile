@@ -35,7 +35,6 @@ test: setup ## unit, property and doc tests, and every notebook against its comm
 
 lint: setup ## ruff
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --diff hamrepro tests dodo.py conftest.py
 
 book: setup ## the book from the committed notebooks, warnings are errors
 	rm -rf _build/html _build/.doctrees

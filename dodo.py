@@ -1,7 +1,7 @@
-"""The graph behind `make notebooks` and `make reproduce`: what is re-executed when a source, the code or a record changes.
+"""The graph behind `make notebooks` and `make reproduce`: what runs again when a text, the code or a record changes.
 
-A chapter's text is `book/NN_name.py`. It is executed in a scratch file through papermill and only a notebook that ran to
-its end replaces another one: `notebooks` refreshes the committed pairs, `reproduce` writes beside them.
+A chapter's text is `book/NN_name.py`. It is executed in a scratch file through papermill, and only a notebook that
+ran to its end replaces another one: `notebooks` refreshes the committed pairs, `reproduce` writes beside them.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ def build() -> None:
     shutil.copy(ROOT / "_toc.yml", stage / "_toc.yml")
     for notebook in sorted(RUNS.glob("book/*.ipynb")):
         shutil.copy(notebook, stage / notebook.name)
-    command = [sys.executable, "-m", "jupyter_book", "build", str(stage), "--path-output", str(STAGE), "-W", "-n", "--keep-going"]
-    subprocess.run(command, cwd=ROOT, check=True)
+    program = str(Path(sys.executable).with_name("jupyter-book"))
+    options = ["--path-output", str(STAGE), "-W", "-n", "--keep-going"]
+    subprocess.run([program, "build", str(stage), *options], cwd=ROOT, check=True)
 
 
 def _chapters(folder: Path) -> Iterator[dict[str, Any]]:
@@ -90,10 +91,11 @@ def task_execute() -> Iterator[dict[str, Any]]:
 
 def task_reproduce() -> dict[str, Any]:
     """Build the book of the chapters executed here, into _build/reproduce."""
-    sources = [path for path in BOOK.rglob("*") if path.is_file() and path.suffix in {".md", ".bib", ".css", ".png", ".gif"}]
+    executed = [RUNS / "book" / f"{source.stem}.ipynb" for source in CHAPTERS]
+    pages = [path for path in BOOK.rglob("*") if path.suffix in {".md", ".bib", ".css", ".png", ".gif", ".svg"}]
     return {
         "actions": [build],
         "task_dep": ["execute"],
-        "file_dep": [*(RUNS / "book" / f"{source.stem}.ipynb" for source in CHAPTERS), *sources, ROOT / "_config.yml", ROOT / "_toc.yml"],
+        "file_dep": [*executed, *pages, ROOT / "_config.yml", ROOT / "_toc.yml"],
         "targets": [STAGE / "_build" / "html" / "index.html"],
     }

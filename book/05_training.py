@@ -21,7 +21,6 @@ seed = 0
 recompute = False  # True: train, or go on with a training, then evaluate and write the record
 
 # %% tags=["hide-input"]
-import json
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path

@@ -48,9 +48,11 @@ def test_every_chapter_is_in_the_contents_and_exists():
 
 @each
 def test_pair_is_the_same_text(source):
-    text, executed = read(source)
-    kept = [[(c.cell_type, c.source, c.metadata.get("tags", [])) for c in notebook.cells] for notebook in (text, executed)]
-    assert kept[0] == kept[1], f"{source.name} and its notebook differ; run: make notebooks"
+    text, executed = (
+        [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
+        for notebook in read(source)
+    )
+    assert text == executed, f"{source.name} and its notebook differ; run: make notebooks"
 
 
 @each
