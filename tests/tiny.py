@@ -52,9 +52,9 @@ class TinyClips:
         for row, number in enumerate(index.tolist()):
             first = 0 if start is None else int(start[row])
             for time_ in range(length):
-                left = 8 + 10 * ((first + time_) % self.frames) * (1 + number % 2)
+                left = 4 + (9 + 2 * (number % 2)) * ((first + time_) % self.frames)
                 top = 8 + 6 * int(self.targets["action"][number])
-                made[row, time_, :, top : top + 24, left % 40 : left % 40 + 20] = self.colours[number][:, None, None]
+                made[row, time_, :, top : top + 24, left : left + 20] = self.colours[number][:, None, None]
         return made
 
     def starts(self, index: Tensor, generator: torch.Generator, policy: str = "first") -> Tensor:
