@@ -17,7 +17,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hamrepro"
 LAYERS = (
-    ("config", "errors", "randomness", "_torchvision"),
+    ("bounds", "config", "errors", "randomness", "_torchvision"),
     ("symplectic", "gaussian", "metrics"),
     ("networks", "dynamics", "free_dynamics"),
     ("elbo", "halo", "baselines", "models"),
@@ -25,7 +25,7 @@ LAYERS = (
      "faces", "mug", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
     ("judges", "calibration", "protocols", "disentanglement", "aggregate_posterior", "evaluate", "records"),
-    ("tables", "figures", "shipping"),
+    ("tables", "figures", "shipping", "judging"),
     ("reproduce", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
