@@ -99,6 +99,11 @@ class TrainConfig:
         check(self, among("reference", "all"), "kl_frames")
         check(self, among("clip", "window"), "content_frames")
         check(self, among("auto", "float32", "bfloat16"), "precision")
+        if self.kl_frames == "all" and (self.content_frames, self.single_frame_content) != ("clip", 0.0):
+            raise ConfigError(
+                f"kl_frames 'all' with content from {self.content_frames!r}, single frames {self.single_frame_content}",
+                "content_frames 'clip' and no single frames: the sum needs every frame's features",
+            )
 
 
 @dataclass(frozen=True)
