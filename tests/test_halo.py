@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from tiny import tiny_config
+from torch import nn
 
 from hamrepro.errors import ShapeError
 from hamrepro.models import build
@@ -16,7 +17,9 @@ BATCH, FRAMES = 3, 5
 
 
 def clips_of(*shape, seed=0):
-    return torch.rand(shape or (BATCH, FRAMES, 3, 64, 64), generator=generator(seed, "faces")) * 2 - 1
+    """Noise over a colour that differs from frame to frame."""
+    shape, draw = shape or (BATCH, FRAMES, 3, 64, 64), generator(seed, "faces")
+    return torch.rand(*shape[:-2], 1, 1, generator=draw) + torch.rand(shape, generator=draw) - 1
 
 
 CLIPS, ACTION = clips_of(), torch.tensor([0, 1, 2])
@@ -34,7 +37,10 @@ def halo():
     )  # frames far from black and from noiseless
     model = build(replace(config, network=visible), 0)
     model.train()
-    for step in range(3):  # batch norms that have seen something
+    for layer in model.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.momentum = None  # running statistics are those of the batches seen, so that inputs matter
+    for step in range(3):
         model.loss(clips_of(seed=step), ACTION, noise)
     return model.eval()
 
@@ -56,7 +62,7 @@ def motion_after_frame_one(seed):
 def test_generated_frames(halo, frames, conditioning):
     made = halo.generate(CLIPS, ACTION, frames, conditioning=conditioning)
     assert made.shape == (BATCH, frames, 3, 64, 64) and made.dtype == torch.float32
-    assert -1 <= made.min() and made.max() <= 1
+    assert made.abs().max() <= 1
 
 
 def test_strict_never_looks_beyond_frame_one(halo):
@@ -68,7 +74,7 @@ def test_strict_never_looks_beyond_frame_one(halo):
 
 
 def test_strict_is_the_image_alone(halo):
-    """Any later frames, of any number, are no part of it: the strict content of a clip is that of its first frame tiled."""
+    """Later frames are no part of it: the strict content of a clip is that of its first frame repeated."""
     tiled = CLIPS[:, :1].expand(-1, FRAMES, -1, -1, -1).contiguous()
     strict = halo.encode(CLIPS, ACTION, conditioning="strict").content.mean
     assert torch.allclose(strict, halo.encode(tiled, ACTION, conditioning="clip").content.mean, atol=1e-5)

@@ -126,7 +126,7 @@ def kill_until_done(folder: Path, precision: str, kills: int) -> dict[str, objec
     whole = time.monotonic() - began
     chance, at, run, trial = random.Random(precision), [], folder / "killed0", 0
     while len(at) < kills:
-        child = fork(lambda: run_tiny(run, config))
+        child = fork(lambda run=run: run_tiny(run, config))
         time.sleep(chance.uniform(0.02, 0.6) * whole)
         os.kill(child, signal.SIGKILL)
         if os.WIFSIGNALED(os.waitpid(child, 0)[1]):
