@@ -114,7 +114,6 @@
 # | Table 4 | four upsamplings from 8×8 or 4×4, 256 kernels at the end | see D3 | {doc}`04_networks` |
 # | Table 4 | input of size $h$ | $\lvert\mathbf Z\rvert + K d$ | {doc}`04_networks` |
 # | Section 4 | first and last frame of a sequence are identical | true of slash; not of walk and spellcast | {doc}`01_data` |
-# | Table 2a | $H(y)$ not marked best for S3VAE on Sprites | S3VAE's 2.197 is above 2.009 | |
 # | Section 4 and the release | MUG downsampled by two; by four | two, as the paper says | |
 # | Figure 4 | panels (a), (c), (b), (c) | (a), (c) left, (b), (d) right | |
 # | Section 3.1 | "Appendix 5" | Figure 5 | |
