@@ -40,7 +40,7 @@ def trivial(name: str) -> Generate:
     """Rows any model must beat, or cannot: the first frame repeated, the mean frame, the truth itself."""
 
     def generate(clips: Tensor, action: Tensor, frames: int, skip: int, conditioning: str) -> Tensor:
-        truth = clips.float() / 255
+        truth = clips.double() / 255  # exactly the truth as the metrics see it
         if name == "ground-truth":
             return truth[:, torch.arange(skip, frames) % truth.shape[1]]
         frame = truth[:, :1] if name == "copy-first" else truth.mean(1, keepdim=True)
