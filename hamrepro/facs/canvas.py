@@ -1,4 +1,8 @@
-"""Drawing in head units: coordinate grids, soft shapes, splines and textures."""
+"""Drawing in head units: coordinate grids, soft shapes, splines and textures.
+
+Everything is computed in float64 and rounded once at the end: the last bits of exp or sin differ between processors,
+and drawn this way the rounding removes them, so that the same pixels come out of any x86-64 machine with AVX2.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.ndimage import gaussian_filter
 
@@ -18,10 +21,10 @@ Points = Sequence[tuple[float, float]]
 
 
 def grid(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y (head units) at the pixel centres of a size x size picture, float32, each (size, size)."""
-    axis = ((np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1) * HALF
+    """x and y (head units) at the pixel centres of a size x size picture, each (size, size)."""
+    axis = ((np.arange(size, dtype=np.float64) + 0.5) / size * 2 - 1) * HALF
     x, y = np.meshgrid(axis, axis)
-    return x.astype(np.float32), y.astype(np.float32)
+    return x, y
 
 
 def smoothstep(x: np.ndarray) -> np.ndarray:
@@ -58,33 +61,24 @@ def curve(points: Points, samples: int = 40, closed: bool = False) -> list[tuple
 def profile(values: np.ndarray, knots: Points) -> np.ndarray:
     """Monotone piecewise cubic through (position, value) knots, constant outside."""
     places, heights = (np.array(k, dtype=np.float64) for k in zip(*knots, strict=True))
-    return PchipInterpolator(places, heights)(np.clip(values, places[0], places[-1])).astype(np.float32)
-
-
-def filled(points: Points, size: int, soft: float = 0.0) -> np.ndarray:
-    """Mask in [0, 1] of a polygon, float32 (size, size); `soft` is the blur in pixels of that size."""
-    image = Image.new("L", (size, size))
-    scale = size / (2 * HALF)
-    ImageDraw.Draw(image).polygon([((a + HALF) * scale, (b + HALF) * scale) for a, b in points], fill=255)
-    mask = np.asarray(image, dtype=np.float32) / 255
-    return gaussian_filter(mask, soft) if soft else mask
+    return PchipInterpolator(places, heights)(np.clip(values, places[0], places[-1]))
 
 
 def texture(size: int, sigma: float, generator: torch.Generator) -> np.ndarray:
-    """Smooth noise of mean 0 and standard deviation 1, float32 (size, size), correlation length `sigma` pixels."""
-    noise = torch.rand(size, size, generator=generator).numpy() - 0.5
+    """Smooth noise of mean 0 and standard deviation 1, (size, size), correlation length `sigma` pixels."""
+    noise = torch.rand(size, size, generator=generator).double().numpy() - 0.5
     smooth = gaussian_filter(noise, sigma, mode="wrap")
-    return ((smooth - smooth.mean()) / smooth.std()).astype(np.float32)
+    return (smooth - smooth.mean()) / smooth.std()
 
 
 def over(below: np.ndarray, colour: np.ndarray | tuple[float, float, float], alpha: np.ndarray) -> np.ndarray:
     """Colour (C, 1, 1) or picture (C, H, W) laid over `below` (C, H, W) with weight `alpha` (H, W)."""
-    above = np.asarray(colour, dtype=np.float32)
+    above = np.asarray(colour, dtype=np.float64)
     above = above.reshape(-1, 1, 1) if above.ndim == 1 else above
     return below + (above - below) * alpha
 
 
 def halve(picture: np.ndarray) -> np.ndarray:
-    """Mean over 2x2 pixels of the last two axes."""
-    *lead, height, width = picture.shape
-    return picture.reshape(*lead, height // 2, 2, width // 2, 2).mean(axis=(-3, -1)).astype(np.float32)
+    """Mean over 2x2 pixels of the last two axes, float32."""
+    even, odd = picture[..., ::2, :], picture[..., 1::2, :]
+    return ((even[..., ::2] + even[..., 1::2] + odd[..., ::2] + odd[..., 1::2]) / 4).astype(np.float32)

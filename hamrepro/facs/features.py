@@ -68,13 +68,13 @@ def draw_eye(
 
     ball = np.empty_like(view)
     shade = light * (0.90 - 0.22 * np.abs(s) ** 2) * (1 - 0.40 * np.exp(-((w.y - top) / 0.018)))
-    ball[:] = np.array([0.95, 0.92, 0.90], np.float32).reshape(3, 1, 1) * np.clip(shade, 0.1, 1)
+    ball[:] = np.array([0.95, 0.92, 0.90], np.float64).reshape(3, 1, 1) * np.clip(shade, 0.1, 1)
     pink = np.clip((-s - 0.72) * 4, 0, 1)
-    _mix(ball, np.array([0.75, 0.45, 0.42], np.float32).reshape(3, 1, 1) * light, 0.8 * pink)
+    _mix(ball, np.array([0.75, 0.45, 0.42], np.float64).reshape(3, 1, 1) * light, 0.8 * pink)
     ix = w.x - side * who.eye_spacing - float(gaze[0])
     iy = w.y - who.eye_height + 0.012 - float(gaze[1])
     radius = np.sqrt(ix * ix + iy * iy)
-    iris = np.asarray(who.iris, np.float32).reshape(3, 1, 1) * (0.55 + 0.75 * np.clip(iy / 0.05 + 0.4, 0, 1))
+    iris = np.asarray(who.iris, np.float64).reshape(3, 1, 1) * (0.55 + 0.75 * np.clip(iy / 0.05 + 0.4, 0, 1))
     iris = iris * (1 - 0.65 * np.clip((radius - 0.040) / 0.012, 0, 1)) * (1 - 0.35 * np.exp(-((w.y - top) / 0.018)))
     _mix(ball, iris, _edge(0.054 - radius))
     _mix(ball, 0.02, _edge(0.023 - radius))
@@ -92,7 +92,7 @@ def draw_eye(
     line = np.exp(-0.5 * ((w.y - top + 0.004) / lash) ** 2) * np.clip((length + 0.015 - np.abs(x)) / 0.03, 0, 1)
     _mix(view, 0.06, 0.85 * line)
     rim = np.exp(-0.5 * ((w.y - bottom - 0.004) / 0.008) ** 2) * np.clip((length - np.abs(x)) / 0.03, 0, 1)
-    _mix(view, view * np.array([0.62, 0.48, 0.46], np.float32).reshape(3, 1, 1), 0.55 * rim)
+    _mix(view, view * np.array([0.62, 0.48, 0.46], np.float64).reshape(3, 1, 1), 0.55 * rim)
 
 
 def draw_mouth(picture: np.ndarray, who: Identity, w: Window, units: np.ndarray, left: np.ndarray) -> None:
@@ -135,10 +135,10 @@ def draw_mouth(picture: np.ndarray, who: Identity, w: Window, units: np.ndarray,
     outer_low = inner_low + lower
     inside = np.abs(w.x) < corner
 
-    skin = np.asarray(who.skin, np.float32).reshape(3, 1, 1)
+    skin = np.asarray(who.skin, np.float64).reshape(3, 1, 1)
     light = 0.62 + 0.38 * who.fill + 0.10 * s * who.light[0]
-    lip = skin * np.array([0.86, 0.62, 0.62], np.float32).reshape(3, 1, 1)
-    lip = lip + (np.array([0.72, 0.22, 0.24], np.float32).reshape(3, 1, 1) - lip) * who.lip_red * 0.6
+    lip = skin * np.array([0.86, 0.62, 0.62], np.float64).reshape(3, 1, 1)
+    lip = lip + (np.array([0.72, 0.22, 0.24], np.float64).reshape(3, 1, 1) - lip) * who.lip_red * 0.6
     # Shadow of the lower lip, then lips from dark (upper) to glossy (lower).
     drop = np.exp(-0.5 * ((w.y - outer_low - 0.022) / 0.018) ** 2) * np.clip(1 - (w.x / corner) ** 2, 0, 1)
     _mix(view, view * 0.66, 0.55 * drop)
@@ -157,18 +157,18 @@ def draw_mouth(picture: np.ndarray, who: Identity, w: Window, units: np.ndarray,
     gap = inner_low - inner_top
     opened = _edge(w.y - inner_top) * _edge(inner_low - w.y) * inside * np.clip(gap / 0.012, 0, 1)
     cave = np.empty_like(view)
-    cave[:] = np.array([0.20, 0.055, 0.055], np.float32).reshape(3, 1, 1) * (0.5 + 0.5 * bow)
+    cave[:] = np.array([0.20, 0.055, 0.055], np.float64).reshape(3, 1, 1) * (0.5 + 0.5 * bow)
     # Tongue and lower teeth ride on the jaw, upper teeth on the skull.
     floor = who.mouth_height + 0.035 + 0.80 * jaw
     _mix(
         cave,
-        np.array([0.62, 0.24, 0.24], np.float32).reshape(3, 1, 1) * light,
+        np.array([0.62, 0.24, 0.24], np.float64).reshape(3, 1, 1) * light,
         0.8 * _edge(w.y - floor - 0.010 - 0.03 * s * s, 0.05) * bow,
     )
     arc = 0.020 * (w.x / 0.2) ** 2
     column = 0.93 + 0.07 * np.cos(2 * np.pi * w.x / 0.075) ** 2
     enamel = (
-        np.array([0.93, 0.90, 0.84], np.float32).reshape(3, 1, 1)
+        np.array([0.93, 0.90, 0.84], np.float64).reshape(3, 1, 1)
         * column
         * light
         * np.clip(1.08 - 2.6 * np.abs(w.x), 0.25, 1)

@@ -15,7 +15,7 @@ def hair_layers(
     """Masks of the hair behind and in front of the head, and its colour.
 
     Returns:
-        behind, front: float32 (H, W) in [0, 1]; colour: float32 (3, H, W).
+        behind, front: (H, W) in [0, 1]; colour: (3, H, W).
     """
     size = x.shape[0]
     style, width, line = who.hairstyle, who.cheek_width, who.hairline
@@ -104,5 +104,5 @@ def hair_layers(
     light = 0.80 + 0.10 * strands + 0.45 * shine * (0.6 + 0.4 * who.fill) + 0.20 * who.light[0] * x - 0.10 * ax
     if style == "curly":
         light = light + 0.12 * rough
-    colour = np.asarray(who.hair, np.float32).reshape(3, 1, 1) * np.clip(light, 0.3, 1.7) + 0.02
-    return behind.astype(np.float32), front.astype(np.float32), np.clip(colour, 0, 1).astype(np.float32)
+    colour = np.asarray(who.hair, np.float64).reshape(3, 1, 1) * np.clip(light, 0.3, 1.7) + 0.02
+    return behind, front, np.clip(colour, 0, 1)

@@ -20,8 +20,8 @@ class Musculature:
     """Linear response of one person's skin to the action units, left half of the picture and right half apart.
 
     Attributes:
-        motion: float32 (30, 2, 64, 64), displacement in head units of 15 units x (left, right).
-        folds: float32 (30, 128, 128), relative change of brightness.
+        motion: float64 (30, 2, 64, 64), displacement in head units of 15 units x (left, right).
+        folds: float64 (30, 128, 128), relative change of brightness.
     """
 
     motion: torch.Tensor
@@ -34,7 +34,7 @@ def musculature(who: Identity) -> Musculature:
     coarse, medium = (np.stack([smoothstep(0.5 - s * grid(n)[0] / 0.16) for s in (1, -1)]) for n in (COARSE, MEDIUM))
     motion = np.stack([moves[u][None] * h for u in UNITS for h in coarse])
     shade = np.stack([folds[u] * h for u in UNITS for h in medium])
-    return Musculature(torch.from_numpy(motion.astype(np.float32)), torch.from_numpy(shade.astype(np.float32)))
+    return Musculature(torch.from_numpy(motion), torch.from_numpy(shade))
 
 
 def _pair(

@@ -82,7 +82,7 @@ def relief(who: Identity, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.
     height += 0.050 * blob(x, y, (0, who.chin - 0.10), (0.11, 0.07))
     height -= 0.012 * blob(x, y, (0, (m + tip) / 2 + 0.01), (0.018, 0.04))
     inside = smoothstep((width - np.abs(x)) / 0.012 + 0.5) * (y < who.chin) * (y > -0.99)
-    return height.astype(np.float32), inside.astype(np.float32)
+    return height, inside
 
 
 def shading(who: Identity, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,7 +94,7 @@ def shading(who: Identity, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     half = np.array([lx, ly, lz + 1.0]) / np.sqrt(lx**2 + ly**2 + (lz + 1) ** 2)
     gloss = np.clip((-dx * half[0] - dy * half[1] + half[2]) * norm, 0, 1)
     diffuse = who.fill * (0.72 + 0.28 * norm) + (1.06 - who.fill) * np.clip(0.2 + 0.8 * facing, 0, None)
-    return diffuse.astype(np.float32), (0.12 * gloss**24).astype(np.float32)
+    return diffuse, (0.12 * gloss**24)
 
 
 def paint(who: Identity, seed: int = 0) -> Portrait:
@@ -106,7 +106,7 @@ def paint(who: Identity, seed: int = 0) -> Portrait:
     skin = _complexion(who, x, y, chance)
     lit = skin * diffuse + gloss * (0.6 + 0.4 * float(np.mean(who.skin)))
     # Light scattered in skin turns the half-shadow warm.
-    lit *= np.array([1.0, 0.97, 0.95], np.float32).reshape(3, 1, 1) ** (6 * np.clip(0.95 - diffuse, 0, 1))
+    lit *= np.array([1.0, 0.97, 0.95], np.float64).reshape(3, 1, 1) ** (6 * np.clip(0.95 - diffuse, 0, 1))
 
     neck_width = 0.36 + 0.25 * (who.jaw_width - 0.40)
     neck = smoothstep((neck_width + 0.05 * smoothstep((y - 0.9) / 0.3) - np.abs(x)) / 0.015) * (y > 0.4)
@@ -116,12 +116,12 @@ def paint(who: Identity, seed: int = 0) -> Portrait:
         ears = np.maximum(
             ears, smoothstep((1 - np.hypot((x - side * (who.cheek_width + 0.015)) / 0.065, (y - 0.04) / 0.17)) / 0.12)
         )
-    flat = np.asarray(who.skin, np.float32).reshape(3, 1, 1)
-    picture = np.zeros((3, FINE, FINE), np.float32)
+    flat = np.asarray(who.skin, np.float64).reshape(3, 1, 1)
+    picture = np.zeros((3, FINE, FINE), np.float64)
     picture = over(
-        picture, flat * (0.62 * who.fill + 0.42) * np.array([1, 0.93, 0.9], np.float32).reshape(3, 1, 1), ears
+        picture, flat * (0.62 * who.fill + 0.42) * np.array([1, 0.93, 0.9], np.float64).reshape(3, 1, 1), ears
     )
-    picture = over(picture, flat * under * np.array([1, 0.92, 0.88], np.float32).reshape(3, 1, 1), neck)
+    picture = over(picture, flat * under * np.array([1, 0.92, 0.88], np.float64).reshape(3, 1, 1), neck)
     picture = over(picture, lit, mask)
     alpha = np.maximum(np.maximum(neck, ears), mask)
     picture = _nostrils_and_brows(who, picture, x, y, chance)
@@ -137,17 +137,17 @@ def paint(who: Identity, seed: int = 0) -> Portrait:
 
 def _complexion(who: Identity, x: np.ndarray, y: np.ndarray, chance: torch.Generator) -> np.ndarray:
     """Albedo of the skin (3, H, W): blotches, flushed cheeks and nose, freckles, beard, shadows round the eyes."""
-    skin = np.asarray(who.skin, np.float32).reshape(3, 1, 1) * np.ones((1, *x.shape), np.float32)
+    skin = np.asarray(who.skin, np.float64).reshape(3, 1, 1) * np.ones((1, *x.shape), np.float64)
     skin *= 1 + 0.012 * texture(FINE, 1.3, chance) + 0.018 * texture(FINE, 14, chance)
     flush = 0.5 * blob(x, y, (0, who.eye_height + who.nose_length), (0.09, 0.08))
     for side in (-1, 1):
         flush = flush + blob(x, y, (side * 0.38, who.eye_height + 0.33), (0.14, 0.12))
-    skin = over(skin, skin * np.array([1.02, 0.87, 0.86], np.float32).reshape(3, 1, 1), 0.75 * np.clip(flush, 0, 1))
+    skin = over(skin, skin * np.array([1.02, 0.87, 0.86], np.float64).reshape(3, 1, 1), 0.75 * np.clip(flush, 0, 1))
     shade = sum(blob(x, y, (s * (who.eye_spacing - 0.02), who.eye_height + 0.02), (0.13, 0.075)) for s in (-1, 1))
     skin *= 1 - (0.10 + 0.08 * who.age) * shade
     if who.freckles:
         spots = np.clip(texture(FINE, 1.6, chance) - 1.5, 0, 1) * np.exp(-0.5 * ((y - 0.1) / 0.16) ** 2)
-        skin = over(skin, skin * np.array([0.72, 0.55, 0.45], np.float32).reshape(3, 1, 1), who.freckles * spots)
+        skin = over(skin, skin * np.array([0.72, 0.55, 0.45], np.float64).reshape(3, 1, 1), who.freckles * spots)
     if who.beard:
         jaw = smoothstep((y - 0.30 + 0.35 * np.exp(-(((np.abs(x) - who.cheek_width) / 0.16) ** 2))) / 0.16)
         bare = blob(x, y, (0, who.mouth_height), (who.mouth_width * 0.55, 0.05)) + 1.3 * np.exp(
@@ -155,7 +155,7 @@ def _complexion(who: Identity, x: np.ndarray, y: np.ndarray, chance: torch.Gener
         ) * smoothstep((0.50 - y) / 0.2)
         grain = 0.80 + 0.20 * texture(FINE, 1.2, chance)
         weight = who.beard * np.clip(jaw - bare, 0, 1) * np.clip(grain, 0, 1)
-        skin = over(skin, np.asarray(who.hair, np.float32) * 0.9 + 0.04, 0.85 * weight)
+        skin = over(skin, np.asarray(who.hair, np.float64) * 0.9 + 0.04, 0.85 * weight)
     return skin
 
 
@@ -163,7 +163,7 @@ def _nostrils_and_brows(
     who: Identity, picture: np.ndarray, x: np.ndarray, y: np.ndarray, chance: torch.Generator
 ) -> np.ndarray:
     tip = who.eye_height - 0.02 + who.nose_length
-    dark = picture * np.array([0.35, 0.24, 0.22], np.float32).reshape(3, 1, 1)
+    dark = picture * np.array([0.35, 0.24, 0.22], np.float64).reshape(3, 1, 1)
     for side in (-1, 1):
         hole = blob(x, y, (side * who.nose_width * 0.56, tip + 0.058), (0.026, 0.011))
         wing = stroke(
@@ -192,7 +192,7 @@ def _nostrils_and_brows(
         thick = who.brow_thickness * profile(np.abs(x), knots)
         inside = smoothstep((thick - np.abs(y - middle)) / 0.018 + 0.45) * (np.abs(x) > 0.09) * (x * side > 0)
         hairs = np.clip(0.92 + 0.16 * texture(FINE, 1.4, chance), 0.5, 1)
-        colour = np.asarray(who.hair, np.float32) * 0.75 * min(1.0, 0.5 / float(np.mean(who.hair)) ** 0.5)
+        colour = np.asarray(who.hair, np.float64) * 0.75 * min(1.0, 0.5 / float(np.mean(who.hair)) ** 0.5)
         picture = over(picture, colour, 0.88 * inside * hairs * np.clip(thick / 0.012, 0, 1))
     return picture
 

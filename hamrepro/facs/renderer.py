@@ -35,7 +35,7 @@ class Renderer:
         self.spectacles = None if portrait.frame is None else torch.from_numpy(portrait.frame)
         self.motion, self.folds = muscles.motion.flatten(1), muscles.folds.flatten(1)
         x, y = grid(SIZE)
-        self.place = torch.from_numpy(np.stack([x, y], axis=-1))  # (256, 256, 2), head units
+        self.place = torch.from_numpy(np.stack([x, y], axis=-1)).float()  # (256, 256, 2), head units
         reach = (who.eye_length + 0.04, 0.16)
         self.eyes = [(side, window((side * who.eye_spacing, who.eye_height - 0.01), reach)) for side in (-1, 1)]
         self.mouth = window((0.0, who.mouth_height + 0.08), (0.40, 0.26))
@@ -43,7 +43,7 @@ class Renderer:
     def frame(self, performance: Performance, t: int) -> np.ndarray:
         """Frame `t` of a performance: uint8 (256, 256, 3)."""
         units, left = performance.units[t], performance.left
-        both = torch.from_numpy(np.stack([units * left, units], axis=1).reshape(-1))
+        both = torch.from_numpy(np.stack([units * left, units], axis=1).reshape(-1)).double()
         head = self._skin(both)
         picture = head[:3].numpy()
         for side, place in self.eyes:
@@ -66,13 +66,13 @@ class Renderer:
 
     def _skin(self, both: torch.Tensor) -> torch.Tensor:
         """Portrait (4, 256, 256) with the skin displaced and folded; `both` holds left and right intensities (30,)."""
-        shift = (both @ self.motion).view(1, 2, 64, 64)
+        shift = (both @ self.motion).float().view(1, 2, 64, 64)
         shift = F.interpolate(shift, size=(SIZE, SIZE), mode="bilinear", align_corners=False)[0].permute(1, 2, 0)
         head = F.grid_sample(
             self.head, ((self.place - shift) / HALF)[None], mode="bilinear", padding_mode="border", align_corners=False
         )[0]
         fold = F.interpolate(
-            (both @ self.folds).view(1, 1, 128, 128), size=(SIZE, SIZE), mode="bilinear", align_corners=False
+            (both @ self.folds).float().view(1, 1, 128, 128), size=(SIZE, SIZE), mode="bilinear", align_corners=False
         )[0]
         head[:3] *= 1 + fold.clamp_(-0.6, 0.35)
         return head
@@ -80,10 +80,10 @@ class Renderer:
     def _pose(self, head: torch.Tensor, pose: np.ndarray) -> torch.Tensor:
         """Head (4, 256, 256) shifted, rolled, scaled, and turned a little by parallax."""
         dx, dy, roll, scale, yaw, pitch = (float(p) for p in pose)
-        c, s = np.cos(roll) / scale, np.sin(roll) / scale
-        turn = torch.tensor([[c, -s], [s, c]], dtype=torch.float32)
-        source = (self.place - torch.tensor([dx, dy])) @ turn
-        source -= self.depth[..., None] * torch.tensor([yaw, pitch])
+        c, s = float(np.cos(roll)) / scale, float(np.sin(roll)) / scale
+        x, y = self.place[..., 0] - dx, self.place[..., 1] - dy
+        # Elementwise, as matrix products round differently on different processors.
+        source = torch.stack([c * x + s * y - yaw * self.depth, c * y - s * x - pitch * self.depth], dim=-1)
         return F.grid_sample(
             head[None], (source / HALF)[None], mode="bilinear", padding_mode="border", align_corners=False
         )[0]
