@@ -197,7 +197,7 @@ _PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
 # What a model needs in one preset, or on one data set.
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{(model, "laptop"): {"kl_warmup": 0.1} for model in ("dsvae", "dsvae-factorised", "s3vae", "cdsvae")},
-    ("mocogan", "laptop"): {"learning_rate": 5e-4},
+    ("mocogan", "laptop"): {"learning_rate": 5e-4, "steps": 4000, "batch": 24},
     ("mocogan", "smoke"): {"learning_rate": 5e-4},
     ("mocogan", "sprites"): _PER_ACTION_VIEW,
     ("mocogan", "sprites-procedural"): _PER_ACTION_VIEW,

@@ -158,6 +158,7 @@ def test_verbs(name, clips):
     }
     for verb, call in made.items():
         assert hasattr(model, verb) == (name in VERBS[verb]), "what a model cannot do it does not define"
+        assert (verb in getattr(model, "inapplicable", {})) == (name not in VERBS[verb]), "and says why"
         if name in VERBS[verb]:
             frames, count = call()
             assert frames.shape == (B, count, 3, 64, 64)
@@ -181,7 +182,7 @@ def test_a_swap_with_itself_is_the_reconstruction(name, clips):
 def test_no_labels(name, clips):
     """Unsupervised models give the same whatever action they are told."""
     model = MAKE[name]().eval()
-    assert not model.conditional
+    assert not model.supervised
     one, two = (model.sample(action, T, noise("prior")) for action in (ACTION, ACTION.flip(0)))
     assert torch.equal(one, two)
     one, two = (model.loss(clips, action, noise)["loss"] for action in (ACTION, ACTION.flip(0)))

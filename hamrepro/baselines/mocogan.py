@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +81,11 @@ class Mocogan(nn.Module):
         config: sizes of the trunk. frames: T of the training clips.
     """
 
-    conditional = True
+    supervised = True
+    inapplicable: ClassVar = dict.fromkeys(
+        ("generate", "swap", "with_prior_motion", "with_prior_content"),
+        "MoCoGAN has no encoder: nothing of a real clip can be kept",
+    )
     memory = 0.999
     instance_noise = 0.1
     real_label = 0.9

@@ -76,7 +76,7 @@ class SequentialVae(Trunk):
         layers: of the prior's LSTM.
     """
 
-    conditional = False
+    supervised = False
 
     def __init__(self, config: ModelConfig, *, motion: int = 32, hidden: int = 256, layers: int = 1) -> None:
         super().__init__(config, config.content + motion)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -64,7 +66,8 @@ class Skd(Trunk):
         config: sizes of the trunk. codes: k. static: number of static modes.
     """
 
-    conditional = False
+    supervised = False
+    inapplicable: ClassVar = dict.fromkeys(("sample", "with_prior_motion"), "SKD has no prior to draw a motion from")
     memory = 0.99
 
     def __init__(self, config: ModelConfig, *, codes: int = 40, static: int = 8) -> None:
