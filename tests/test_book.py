@@ -103,3 +103,9 @@ def test_paper_numbers_are_anchored_once():
     assert len(anchors) == len(set(anchors))
     missing = {f"eq-{n}" for n in range(1, 26)} | {f"def-{n}" for n in range(1, 9)}
     assert not missing - set(anchors)
+
+
+@pytest.mark.parametrize("name", [f"table-{n}" for n in (1, 3, 4, 5)] + [f"figure-{n}" for n in (1, 2, 5, 6)])
+def test_tables_and_figures_of_the_paper_have_their_place(name):
+    text = "\n".join(source.read_text() for source in SOURCES)
+    assert len(re.findall(rf"\(paper-{name}\)=|:name: paper-{name}$", text, re.MULTILINE)) == 1
