@@ -147,6 +147,8 @@ def recorded() -> Iterator[tuple[str, str, str, int]]:
     """(preset, dataset, model, seed) of every record that can be recomputed here: trivial rows and shipped weights."""
     for path in sorted(records.RESULTS.glob("*/*/*/seed*.json")):
         preset, dataset, model = path.parts[-4:-1]
+        if not path.stem[4:].isdecimal():
+            continue
         seed = int(path.stem[4:])
         if model in evaluate.TRIVIAL or records.weights_path(preset, dataset, model, seed).exists():
             yield preset, dataset, model, seed

@@ -144,14 +144,14 @@ def verdict(printed: float, ours: float | None, metric: str, tolerance: float) -
     return "reached" if gap <= 0 else "within tolerance" if gap <= tolerance else "missed"
 
 
-def scorecard(preset: str = "laptop") -> pd.DataFrame:
+def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.DataFrame:
     """One row for every number the paper prints: its value, ours, origin and verdict."""
     rows = []
     for table, entries in paper().items():
         if not table.startswith("table"):
             continue
         for entry in entries:
-            cell = Cell(preset, entry["dataset"], entry["model"], entry["key"])
+            cell = Cell(preset, entry["dataset"], entry["model"], entry["key"], results=results)
             digits = entry.get("digits", 3)
             rows.append(
                 {

@@ -1,0 +1,210 @@
+"""Results files: merged, listed with their hash, refused once edited or without origin."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hamrepro import records
+from hamrepro.errors import RecordError
+
+NAMES = ("smoke", "sprites", "halo-sp", 0)
+
+
+def entry(value):
+    return {"value": value, "ci95": [value, value], "n": 4}
+
+
+def result(names=NAMES, metrics=None, origin=None, **more):
+    keys = ("preset", "dataset", "model", "seed")
+    provenance = dict.fromkeys(records.ORIGIN, "x") | {"config": {}, "weights_sha256": "w"} | (origin or {})
+    return (
+        dict(zip(keys, names, strict=True))
+        | {"metrics": metrics or {"ssim/clip/1-8": entry(0.9)}, "provenance": provenance}
+        | more
+    )
+
+
+def write(results, record):
+    path = records.record_path(record["preset"], record["dataset"], record["model"], record["seed"], results)
+    records.write(path, record, results)
+    return path
+
+
+@pytest.fixture
+def results(tmp_path):
+    return tmp_path / "results"
+
+
+def test_what_was_written_is_read(results):
+    write(results, result())
+    read = records.read(*NAMES, results)
+    assert read == {"schema": records.SCHEMA} | result()
+    assert records.faults(results) == []
+    assert records.seeds(*NAMES[:3], results) == [0]
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs sha256sum")
+def test_the_list_is_sha256sum_s(results):
+    write(results, result(("smoke", "sprites", "halo-u", 3)))
+    write(results, result())
+    assert os.system(f"cd {results} && sha256sum --check --status SHA256SUMS") == 0
+    assert [line.split()[1] for line in (results / "SHA256SUMS").read_text().splitlines()] == [
+        "smoke/sprites/halo-sp/seed0.json",
+        "smoke/sprites/halo-u/seed3.json",
+    ]
+
+
+def test_evaluations_of_one_run_merge(results):
+    write(results, result(subset={"ssim/clip/1-8": entry(0.8)}))
+    write(results, result(metrics={"accuracy/A/9way": entry(0.5)}, origin={"judge_sha256": "j"}))
+    write(results, result(metrics={"ssim/clip/1-8": entry(0.95)}))
+    read = records.read(*NAMES, results)
+    assert {key: value["value"] for key, value in read["metrics"].items()} == {
+        "ssim/clip/1-8": 0.95,
+        "accuracy/A/9way": 0.5,
+    }
+    assert read["subset"]["ssim/clip/1-8"]["value"] == 0.8
+    assert read["provenance"]["judge_sha256"] == "j"
+
+
+@pytest.mark.parametrize("key", ["weights_sha256", "data_sha256"])
+def test_metrics_of_other_weights_or_data_are_dropped(results, key):
+    write(results, result(metrics={"old": entry(1.0)}))
+    write(results, result(metrics={"new": entry(1.0)}, origin={key: "other"}))
+    assert set(records.read(*NAMES, results)["metrics"]) == {"new"}
+
+
+def test_an_edited_record_is_refused_named_and_never_merged(results):
+    path = write(results, result())
+    path.write_text(path.read_text().replace("0.9", "0.99"))
+    with pytest.raises(RecordError, match="was edited") as caught:
+        records.read(*NAMES, results)
+    assert caught.value.next_step == "git checkout -- data/results/smoke/sprites/halo-sp/seed0.json"
+    assert len(records.faults(results)) == 1
+    with pytest.raises(RecordError, match="was edited"):
+        write(results, result())
+
+
+def test_one_more_blank_is_an_edit(results):
+    path = write(results, result())
+    path.write_text(path.read_text() + " ")
+    assert len(records.faults(results)) == 1
+
+
+def test_an_unlisted_record_is_a_fault(results):
+    path = write(results, result())
+    (results / "SHA256SUMS").unlink()
+    assert "edited" in records.faults(results)[0]
+    assert path.exists()
+
+
+@pytest.mark.parametrize("name", ["smoke/sprites/halo-sp/seed0.json", "bench/cpu.json"])
+def test_a_listed_file_that_is_gone_is_a_fault(results, name):
+    write(results, result())
+    path = results / name
+    records.write(path, result(), results)
+    assert records.faults(results) == []
+    path.unlink()
+    assert name in records.faults(results)[0]
+
+
+def test_a_listed_file_beside_the_records_may_not_be_edited(results):
+    records.write(results / "bench" / "cpu.json", result(), results)
+    (results / "bench" / "cpu.json").write_text("{}")
+    assert "edited" in records.faults(results)[0]
+
+
+def test_a_missing_record_names_the_command_that_makes_it(results):
+    with pytest.raises(RecordError, match="no record") as caught:
+        records.read(*NAMES, results)
+    assert (
+        caught.value.next_step
+        == "python -m hamrepro evaluate --preset smoke --dataset sprites --model halo-sp --seed 0"
+    )
+
+
+@pytest.mark.parametrize(("place", "other"), [(0, "laptop"), (1, "mug"), (2, "halo-u"), (3, 1)])
+def test_a_record_in_the_place_of_another_is_refused(results, place, other):
+    names = tuple(other if number == place else name for number, name in enumerate(NAMES))
+    path = records.record_path(*NAMES, results)
+    records.write(path, result(names), results)
+    with pytest.raises(RecordError, match="says"):
+        records.read(*NAMES, results)
+    assert len(records.faults(results)) == 1
+
+
+@pytest.mark.parametrize("key", records.ORIGIN)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_record_without_origin_is_refused(results, key, value):
+    write(results, result(origin={key: value}))
+    with pytest.raises(RecordError, match=f"lacks its origin: {key}"):
+        records.read(*NAMES, results)
+    assert key in records.faults(results)[0]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b"null", b"\xff", b"[" * 100_000, b'{"schema": 0, "metrics": {}, "provenance": {}}',
+                b'{"schema": 1, "metrics": [], "provenance": {}}', b'{"schema": 1, "metrics": {}}', b'{"schema": 1']
+)  # fmt: skip
+def test_what_is_no_record_is_refused(results, content):
+    path = write(results, result())
+    path.write_bytes(content)
+    for use in (lambda: records.read(*NAMES, results), lambda: write(results, result())):
+        with pytest.raises(RecordError, match="no results file"):
+            use()
+    assert len(records.faults(results)) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_not_recorded(results, value):
+    path = write(results, result())
+    before = path.read_bytes()
+    with pytest.raises(RecordError, match="NaN or infinite"):
+        write(results, result(metrics={"psnr/clip/1-8": entry(value)}))
+    assert path.read_bytes() == before and records.faults(results) == []
+
+
+def test_a_strange_name_is_a_fault_not_a_crash(results):
+    write(results, result())
+    (results / "smoke" / "sprites" / "halo-sp" / "seedX.json").write_text("{}")
+    assert len(records.faults(results)) == 1
+    assert records.seeds(*NAMES[:3], results) == [0]
+
+
+def test_no_records_are_no_faults(results):
+    assert records.faults(results) == []
+    assert records.seeds(*NAMES[:3], results) == []
+
+
+def test_evaluations_side_by_side_lose_no_line(results):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda seed: write(results, result((*NAMES[:3], seed))), range(8)))
+    assert records.seeds(*NAMES[:3], results) == list(range(8))
+    assert records.faults(results) == []
+
+
+def test_origin_says_which_code(monkeypatch):
+    made = records.origin(config={"a": 1})
+    assert made["config"] == {"a": 1} and len(made["source_sha256"]) == 64 and made["created"].endswith("+00:00")
+    assert made["commit"]
+    monkeypatch.setattr(records.subprocess, "run", lambda *words, **options: (_ for _ in ()).throw(OSError("no git")))
+    assert records.commit() == "unknown"
+
+
+def test_paths_are_those_of_the_design(tmp_path):
+    assert records.record_path(*NAMES, tmp_path) == tmp_path / "smoke/sprites/halo-sp/seed0.json"
+    assert records.weights_path(*NAMES, tmp_path) == tmp_path / "smoke-sprites-halo-sp-seed0.safetensors"
+
+
+def test_the_committed_records_are_whole():
+    assert records.faults() == []
+
+
+def test_records_are_text_one_can_read(results):
+    text = write(results, result()).read_text()
+    assert text.endswith("\n") and json.loads(text)["schema"] == records.SCHEMA and len(text.splitlines()) > 10
