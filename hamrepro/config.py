@@ -152,7 +152,7 @@ _LATER = (("network", "label", "action"),)
 
 
 _LAPTOP_TRAINING = TrainConfig(
-    steps=1600, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle", windows="cyclic",
+    steps=3000, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle", windows="cyclic",
     batch=48, decoded_frames=3, content_frames="window", single_frame_content=0.5, kl_warmup=0.6,
 )
 _LAPTOP_NETWORK = ModelConfig(
@@ -194,8 +194,9 @@ MODELS: dict[str, dict[str, Any]] = {
 
 _PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
 
-# What a model needs in one preset, or on one data set.
+# What a data set or a model needs in one preset, or a model on one data set.
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
+    ("sprites-procedural", "laptop"): {"steps": 1600},
     **{(model, "laptop"): {"kl_warmup": 0.1} for model in ("dsvae", "dsvae-factorised", "s3vae", "cdsvae")},
     ("mocogan", "laptop"): {"learning_rate": 5e-4, "steps": 4000, "batch": 24},
     ("mocogan", "smoke"): {"learning_rate": 5e-4},
@@ -233,7 +234,8 @@ def configure(preset: str, dataset: str, model: str) -> RunConfig:
     network, training = _choose("preset", preset, PRESETS)
     base, *variants = model.split("+")
     changes = dict(_choose("data set", dataset, DATASETS)) | _choose("model", base, MODELS)
-    changes |= SPECIAL.get((base, preset), {}) | SPECIAL.get((base, dataset), {})
+    for pair in ((dataset, preset), (base, preset), (base, dataset)):
+        changes |= SPECIAL.get(pair, {})
     for variant in variants:
         changes |= _choose("variant", variant, VARIANTS)
     if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
