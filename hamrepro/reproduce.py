@@ -55,13 +55,13 @@ def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | No
     began, jobs = time.monotonic(), [(d, m, s) for d, models, seeds in EXPERIMENTS for m in models for s in seeds]
     weights, results = runs / preset / "weights", runs / preset / "results"
     for number, (dataset, model, seed) in enumerate(jobs, 1):
+        config = configure(preset, dataset, model)
         print(f"[{number} of {len(jobs)}] {preset} {dataset} {model} seed {seed}", flush=True)
         try:
             clips = load(dataset, "train")
         except DataError as error:
             print(f"   not run: {error}", flush=True)
             continue
-        config = configure(preset, dataset, model)
         left = None if stop_after is None else max(1.0, stop_after - (time.monotonic() - began))
         if not train(config, seed, clips, run_folder(runs, config, seed), device=device, stop_after=left)[1]:
             return False

@@ -1,0 +1,276 @@
+"""The command line: what it accepts, and one typed paragraph, without traceback, for what it does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_records import result
+from tiny import TinyClips, run_tiny, tiny_config
+
+import hamrepro.__main__ as command_line
+from hamrepro import checkpoint, config, datasets, records, shipping, tables
+from hamrepro.errors import ConfigError
+from hamrepro.train import run_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = tiny_config(steps=2)
+NAMES = (TINY.preset, TINY.dataset, TINY.model, 0)
+
+
+def call(monkeypatch, *words):
+    """Exit code of a command, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["hamrepro", *map(str, words)])
+    try:
+        command_line.main()
+    except SystemExit as ended:
+        return ended.code or 0
+    return 0
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def go(*words):
+        code = call(monkeypatch, *words)
+        return code, *capsys.readouterr()
+
+    return go
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """Tiny clips and settings behind the names, results and weights in a folder of their own."""
+    results, weights = tmp_path / "results", tmp_path / "weights"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(config, "configure", lambda *names: TINY)
+    monkeypatch.setattr(shipping, "configure", lambda *names: TINY)
+    monkeypatch.setattr(datasets, "load", lambda name, split: TinyClips())
+    monkeypatch.setattr(shipping, "load", lambda name, split: TinyClips())
+    monkeypatch.setattr(records, "RESULTS", results)
+    monkeypatch.setattr(records.read, "__defaults__", (results,))
+    monkeypatch.setattr(records.faults, "__defaults__", (results,))
+    monkeypatch.setattr(records.weights_path, "__defaults__", (weights,))
+    monkeypatch.setattr(tables.scorecard, "__defaults__", ("laptop", results))
+    monkeypatch.setattr(shipping.record, "__defaults__", (None, results))
+    monkeypatch.setattr(shipping.ship, "__defaults__", (weights,))
+    monkeypatch.setitem(shipping.evaluate_shipped.__kwdefaults__, "weights", weights)
+    monkeypatch.setitem(shipping.load_shipped.__kwdefaults__, "weights", weights)
+    return tmp_path
+
+
+SELECT = ("--preset", "smoke", "--dataset", "sprites-procedural", "--model", "halo-u")
+TRAIN, EVALUATE = ("train", *SELECT), ("evaluate", *SELECT)
+
+REFUSED = {
+    "unknown preset": ("train", "--preset", "tiny"),
+    "unknown data set": ("train", "--dataset", "sprite"),
+    "unknown model": ("train", "--model", "halo"),
+    "unknown variant": ("train", "--model", "halo-sp+fast"),
+    "empty model": ("train", "--model", ""),
+    "variant of another data set": ("train", "--preset", "smoke", "--dataset", "mug", "--model", "halo-u+k9"),
+    "duration without number": (*TRAIN, "--stop-after", "soon"),
+    "duration of another unit": (*TRAIN, "--stop-after", "9d"),
+    "negative duration": (*TRAIN, "--stop-after=-9m"),
+    "empty duration": (*TRAIN, "--stop-after", ""),
+    "retrain of an unknown duration": ("retrain", "--stop-after", "8 hours"),
+    "retrain of an unknown preset": ("retrain", "--preset", "tiny"),
+    "fetch of an unknown data set": ("data", "fetch", "--dataset", "mug"),
+    "check of an unknown data set": ("data", "check", "sprite"),
+    "evaluate an unknown data set": ("evaluate", "--dataset", "sprite"),
+    "evaluate a trivial row of a preset": ("evaluate", "--model", "copy-first", "--preset", "laptop"),
+    "evaluate on an unknown device": ("evaluate", "--device", "gpu"),
+    "ship an unknown preset": ("ship", "--preset", "tiny"),
+    "ship nothing": ("ship", *SELECT, "--runs", "/nonexistent-runs"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_refused(run, kind):
+    code, out, err = run(*REFUSED[kind])
+    assert code == 2
+    assert err.partition(":")[0].endswith("Error") and "Traceback" not in err
+    assert len(err.strip().splitlines()) <= 4
+    assert "expected:" in err
+
+
+USAGE = {
+    "unknown verb": ("trian",),
+    "unknown option": ("train", "--epochs", "3"),
+    "negative seed": ("train", "--seed", "-1"),
+    "seed of words": ("train", "--seed", "one"),
+    "option without value": ("train", "--preset"),
+    "too many words": ("verify", "now"),
+    "tolerance of words": ("reevaluate", "--tolerance", "small"),
+    "check of nothing": ("data", "check"),
+}
+
+
+@pytest.mark.parametrize("kind", USAGE)
+def test_misused(run, kind):
+    code, out, err = run(*USAGE[kind])
+    assert code == 2 and "Traceback" not in err and "Error" in err
+
+
+@pytest.mark.parametrize("verb", [(), ("train",), ("evaluate",), ("reevaluate",), ("retrain",), ("reproduce",), ("verify",),
+                                  ("render",), ("ship",), ("data",), ("data", "fetch"), ("data", "check")])  # fmt: skip
+def test_help(run, verb):
+    code, out, err = run(*verb, "--help")
+    assert code == 0 and "Usage" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("90", 90), ("90s", 90), ("9m", 540), ("2h", 7200), ("1.5m", 90), ("0", 0)]
+)
+def test_durations(text, expected):
+    assert command_line.seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "m", "9 m", "-1", "1e3", "9M", "nan", "inf", "1,5m", "9m9s", "٣m\n"])
+def test_other_durations_are_refused(text):
+    with pytest.raises(ConfigError, match="duration"):
+        command_line.seconds(text)
+
+
+@pytest.mark.parametrize("folder", ["missing", "file", "empty", "wrong", "truncated"])
+def test_a_wrong_folder_of_sheets(run, monkeypatch, tmp_path, folder):
+    root = tmp_path / "sheets"
+    if folder == "file":
+        root.write_text("")
+    elif folder != "missing":
+        root.mkdir()
+    if folder == "wrong":
+        (root / "body").mkdir()
+        (root / "body" / "notes.txt").write_text("")
+    if folder == "truncated":
+        (root / "body" / "male").mkdir(parents=True)
+        (root / "body" / "male" / "light.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    monkeypatch.setenv("HAMREPRO_LPC", str(root))
+    for words in (("train", "--preset", "smoke"), ("data", "check", "sprites")):
+        code, out, err = run(*words, *(("--runs", tmp_path / "runs") if words[0] == "train" else ()))
+        assert code == 2 and err.startswith("DataError: ") and "next:" in err and "Traceback" not in err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("value", ["", "/nonexistent-mug"])
+def test_mug_that_is_not_at_hand(run, monkeypatch, value):
+    monkeypatch.setenv("HAMREPRO_MUG", value)
+    code, out, err = run("train", "--preset", "smoke", "--dataset", "mug")
+    assert code == 2 and err.startswith("DataError: ") and "HAMREPRO_MUG" in err
+
+
+def test_a_run_from_first_step_to_verified_record(run, tiny):
+    assert run(*TRAIN, "--stop-after", "0")[0] == 75
+    assert run("ship", *SELECT)[0] == 2
+    code, out, err = run(*TRAIN)
+    assert code == 0 and "done" in out
+    assert run("ship", *SELECT)[0] == 0
+    assert run(*EVALUATE)[0] == 0
+    assert run("evaluate", "--preset", "any", "--dataset", "sprites-procedural", "--model", "mean-frame")[0] == 0
+    assert run(*EVALUATE, "--quick", "--out", tiny / "mine.json")[0] == 0
+    assert json.loads((tiny / "mine.json").read_text())["schema"] == 1
+    assert run("verify")[0] == 0
+    assert run("reevaluate", "--tolerance", "1e-6")[0] == 0
+
+
+def test_verify_prints_the_scorecard(run, tiny):
+    code, out, err = run("verify")
+    assert code == 0 and "36.76" in out and "not run" in out
+    code, out, err = run("verify", "--json")
+    rows = json.loads(out)
+    assert {"paper", "ours", "verdict", "quantity"} <= set(rows[0])
+
+
+@pytest.mark.parametrize("fault", ["edited", "unlisted", "without origin", "gone", "no json"])
+def test_verify_fails_on_a_faulty_record(run, tiny, fault):
+    results, path = tiny / "results", records.record_path(*NAMES, tiny / "results")
+    records.write(path, result(NAMES, origin={"commit": ""} if fault == "without origin" else None), results)
+    if fault == "edited":
+        path.write_text(path.read_text().replace("0.9", "0.98"))
+    elif fault == "unlisted":
+        (results / "SHA256SUMS").unlink()
+    elif fault == "gone":
+        path.unlink()
+    elif fault == "no json":
+        path.write_text("{")
+    code, out, err = run("verify")
+    assert code == 1 and err.startswith("FAULT ") and "Traceback" not in err
+
+
+@pytest.mark.parametrize("damage", ["truncated", "of other settings", "renamed", "empty"])
+def test_a_damaged_checkpoint(run, tiny, damage):
+    folder = run_folder(Path("runs"), TINY, 0)
+    run_tiny(folder, TINY, stop_after=0)
+    (state,) = folder.glob("state-*")
+    if damage == "truncated":
+        (state / "model.safetensors").write_bytes((state / "model.safetensors").read_bytes()[:1000])
+    elif damage == "of other settings":
+        shutil.rmtree(folder)
+        run_tiny(folder, tiny_config(steps=3), stop_after=0)
+    elif damage == "renamed":
+        state.rename(folder / "state-00000009")
+    else:
+        shutil.rmtree(state)
+        state.mkdir()
+    for words in (TRAIN, ("ship", *SELECT)):
+        code, out, err = run(*words)
+        assert code == 2 and err.startswith("CheckpointError: ") and "next:" in err
+
+
+def test_a_full_disk_while_training(run, tiny, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda number: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    code, out, err = run(*TRAIN)
+    assert code == 2 and "No space left on device" in err and "it resumes" in err
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("kind", ["weights", "card", "swapped"])
+def test_damaged_weights(run, tiny, kind):
+    run_tiny(run_folder(Path("runs"), TINY, 0), TINY)
+    run("ship", *SELECT)
+    path = records.weights_path(*NAMES)
+    if kind == "weights":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif kind == "card":
+        path.with_suffix(".json").unlink()
+    else:
+        known = json.loads(path.with_suffix(".json").read_text())
+        path.write_bytes(b"other")
+        path.with_suffix(".json").write_text(json.dumps(known | {"sha256": checkpoint.digest(b"other")}))
+    code, out, err = run(*EVALUATE)
+    assert code == 2 and err.startswith("CheckpointError: ") and "git checkout" in err
+
+
+@pytest.mark.parametrize("place", ["file/run", "\0"])
+def test_a_place_that_cannot_be_written(run, tiny, place):
+    (tiny / "file").write_text("")
+    code, out, err = run("evaluate", "--preset", "any", "--model", "copy-first", "--out", place)
+    assert code == 2 and "Traceback" not in err
+
+
+def test_without_arguments_the_verbs_are_listed_by_a_real_process():
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "hamrepro", "--help"], capture_output=True, text=True, env=environment
+    )
+    assert ended.returncode == 0 and "reproduce" in ended.stdout
+
+
+def test_a_real_process_ends_with_code_two_and_no_traceback(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HAMREPRO_LPC": str(tmp_path / "nowhere")}
+    command = [sys.executable, "-m", "hamrepro", "train", "--preset", "smoke", "--runs", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("DataError: ") and "Traceback" not in ended.stderr
+
+
+def test_the_command_line_needs_nothing_of_the_notebooks():
+    code = "import sys, hamrepro.__main__; print(sorted({'jupyter', 'matplotlib', 'pandas', 'pooch', 'torch'} & set(sys.modules)))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert ended.stdout.strip() == "[]"

@@ -1,0 +1,244 @@
+"""From a finished run to shipped weights to a record, and back: the same numbers, or a refusal that says why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from test_records import result
+from tiny import TinyClips, run_tiny, tiny_config
+
+from hamrepro import checkpoint, records, shipping
+from hamrepro.errors import CheckpointError, ConfigError, NonFiniteError, RecordError
+from hamrepro.train import run_folder
+
+CONFIG = tiny_config(steps=2)
+NAMES = (CONFIG.preset, CONFIG.dataset, CONFIG.model, 0)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run of two steps."""
+    runs = tmp_path_factory.mktemp("runs")
+    assert run_tiny(run_folder(runs, CONFIG, 0), CONFIG)
+    return runs
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch):
+    monkeypatch.setattr(shipping, "configure", lambda *names: CONFIG)
+    monkeypatch.setattr(shipping, "load", lambda name, split: TinyClips())
+
+
+@pytest.fixture
+def weights(finished, tmp_path):
+    shipping.ship(*NAMES, finished, tmp_path / "weights")
+    return tmp_path / "weights"
+
+
+@pytest.fixture
+def path(weights):
+    return records.weights_path(*NAMES, weights)
+
+
+def load(weights, names=NAMES):
+    return shipping.load_shipped(*names, weights=weights)
+
+
+def refuse(weights, match, names=NAMES, error=CheckpointError):
+    with pytest.raises(error, match=match) as caught:
+        load(weights, names)
+    assert caught.value.expected and caught.value.next_step
+
+
+def rewrite(path, **card):
+    """Change the card and make its hash right again."""
+    known = json.loads(path.with_suffix(".json").read_text()) | {"sha256": checkpoint.digest(path.read_bytes())} | card
+    path.with_suffix(".json").write_text(json.dumps(known))
+
+
+def test_shipped_weights_are_those_of_the_run_in_half_precision(finished, weights, path):
+    model, card = load(weights)
+    saved = checkpoint.load_latest(run_folder(finished, CONFIG, 0), CONFIG.sha256)[0]
+    assert not model.training
+    for name, value in model.state_dict().items():
+        assert value.dtype == saved[name].dtype
+        assert torch.equal(value, saved[name].half().float() if value.is_floating_point() else saved[name])
+    assert {value.dtype for value in load_file(path).values()} <= {torch.float16, torch.int64}
+    assert card["sha256"] == checkpoint.digest(path.read_bytes())
+
+
+def test_the_card_says_what_they_are(weights):
+    card = load(weights)[1]
+    assert (card["preset"], card["dataset"], card["model"], card["seed"]) == NAMES
+    assert card["config"] == CONFIG.as_dict()
+    assert (card["steps"], card["clips_seen"], card["data_sha256"]) == (2, 4, TinyClips().sha256)
+    assert card["trained_on"]["precision"] == "float32"
+
+
+def test_shipping_twice_is_the_same_file(finished, weights, path):
+    before = path.read_bytes(), path.with_suffix(".json").read_bytes()
+    shipping.ship(*NAMES, finished, weights)
+    assert (path.read_bytes(), path.with_suffix(".json").read_bytes()) == before
+
+
+def test_no_run_cannot_be_shipped(tmp_path):
+    with pytest.raises(CheckpointError, match="no run") as caught:
+        shipping.ship(*NAMES, tmp_path, tmp_path)
+    assert caught.value.next_step.startswith("python -m hamrepro train --preset smoke")
+
+
+def test_an_unfinished_run_cannot_be_shipped(tmp_path):
+    run_tiny(run_folder(tmp_path, CONFIG, 0), CONFIG, stop_after=0)
+    with pytest.raises(CheckpointError, match="step 1 of 2"):
+        shipping.ship(*NAMES, tmp_path, tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
+
+
+@pytest.mark.parametrize("value", [70_000.0, -1e6, float("nan")])
+def test_what_half_precision_cannot_hold_is_not_shipped(tmp_path, value):
+    with pytest.raises(NonFiniteError, match="float16"):
+        checkpoint.save_weights(tmp_path / "w.safetensors", {"weight": torch.tensor([value])}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_not_shipped_are_refused_with_those_that_are(weights):
+    refuse(weights, "no weights smoke-sprites-procedural-halo-u-seed7", (*NAMES[:3], 7))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_truncated_weights_are_refused(weights, path, share):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    refuse(weights, "does not match its card")
+
+
+@pytest.mark.parametrize("place", [9, 400, -5])
+def test_weights_with_a_flipped_bit_are_refused(weights, path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+    refuse(weights, "does not match its card")
+
+
+def test_truncated_weights_with_a_matching_card_are_refused(weights, path):
+    path.write_bytes(path.read_bytes()[:-100])
+    rewrite(path)
+    refuse(weights, "cannot be read")
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"null", b"\xff", b"{}"])
+def test_a_card_that_is_none_is_refused(weights, path, content):
+    path.with_suffix(".json").write_bytes(content)
+    refuse(weights, "cannot be read|does not match its card")
+
+
+def test_weights_without_card_are_refused(weights, path):
+    path.with_suffix(".json").unlink()
+    refuse(weights, "cannot be read")
+
+
+@pytest.mark.parametrize(("place", "other"), [(0, "laptop"), (1, "sprites"), (2, "halo-sp"), (3, 1)])
+def test_weights_in_the_place_of_others_are_refused(weights, path, place, other):
+    names = tuple(other if number == place else name for number, name in enumerate(NAMES))
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(path.with_suffix(suffix), records.weights_path(*names, weights).with_suffix(suffix))
+    refuse(weights, "the card of", names)
+
+
+def test_weights_that_do_not_fit_are_refused(weights, path):
+    tensors = load_file(path)
+    del tensors["encoder.0.weight"]
+    save_file(tensors, path)
+    rewrite(path)
+    refuse(weights, "does not fit")
+
+
+def test_weights_of_another_width_are_refused(weights, path):
+    settings = CONFIG.as_dict()
+    settings["network"]["content"] = 9
+    rewrite(path, config=settings)
+    refuse(weights, "does not fit")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(weights, path, value):
+    tensors = load_file(path)
+    next(value for value in tensors.values() if value.ndim == 4)[0, 0, 0, 0] = value
+    save_file(tensors, path)
+    rewrite(path)
+    refuse(weights, "not finite")
+
+
+@pytest.mark.parametrize("settings", [None, {}, [], {"preset": "smoke"}])
+def test_a_card_of_another_version_is_refused(weights, path, settings):
+    rewrite(path, config=settings)
+    with pytest.raises(ConfigError, match="another version"):
+        load(weights)
+
+
+def test_an_unknown_device_is_refused(weights):
+    with pytest.raises(ConfigError, match="device"):
+        shipping.load_shipped(*NAMES, weights=weights, device="gpu")
+
+
+@pytest.fixture
+def recorded(weights, tmp_path, monkeypatch):
+    """The record of those weights and of the trivial rows, in a results folder of its own."""
+    results = tmp_path / "results"
+    monkeypatch.setattr(records, "RESULTS", results)
+    monkeypatch.setattr(records, "WEIGHTS", weights)
+    monkeypatch.setitem(shipping.evaluate_shipped.__kwdefaults__, "weights", weights)
+    monkeypatch.setattr(records.read, "__defaults__", (results,))
+    monkeypatch.setattr(records.weights_path, "__defaults__", (weights,))
+    for names in (NAMES, ("any", NAMES[1], "copy-first", 0), ("any", NAMES[1], "ground-truth", 0)):
+        shipping.record(shipping.evaluate_shipped(*names), results=results)
+    return results
+
+
+def test_a_record_has_its_origin_and_is_recomputed_exactly(recorded):
+    assert records.faults(recorded) == []
+    record = records.read(*NAMES)
+    assert set(records.ORIGIN) <= set(record["provenance"])
+    assert record["provenance"]["data_sha256"] == TinyClips().sha256
+    assert {names[2] for names in shipping.recorded()} == {"halo-u", "copy-first", "ground-truth"}
+    rows = shipping.compare_all(quick=False, tolerance=0.0)
+    assert len(rows) > 60 and all(right for *_, right in rows)
+    before = {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()}
+    assert all(right for *_, right in shipping.compare_all(quick=True, tolerance=1e-6, seeds=(0,)))
+    assert {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()} == before
+
+
+def test_a_record_that_differs_is_seen(recorded, capsys):
+    record = records.read(*NAMES)
+    for entry in record["subset"].values():
+        entry["value"] += 0.04  # within 50 thousandths, which decibels are allowed
+    records.write(records.record_path(*NAMES, recorded), record, recorded)
+    rows = shipping.compare_all(quick=True, tolerance=1e-3)
+    wrong = {key.split("/")[0] for _, key, *_, right in rows if not right}
+    assert wrong == {"subset:ssim", "subset:mse"}
+    assert capsys.readouterr().out.count("DIFFERS") == 1
+
+
+def test_a_record_without_a_metric_is_refused(recorded):
+    path = records.record_path(*NAMES, recorded)
+    path.unlink()
+    records.write(path, result(NAMES), recorded)
+    with pytest.raises(RecordError, match="has no"):
+        shipping.compare(NAMES, quick=True, tolerance=1e-3)
+
+
+def test_an_edited_record_is_not_compared(recorded):
+    path = records.record_path(*NAMES, recorded)
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(RecordError, match="was edited"):
+        shipping.compare(NAMES, quick=True, tolerance=1e-3)
+
+
+@pytest.mark.parametrize("names", [("laptop", "sprites", "copy-first", 0), ("any", "sprites", "ground-truth", 3)])
+def test_a_trivial_row_has_no_preset_and_no_seed(names):
+    with pytest.raises(ConfigError, match="no training"):
+        shipping.evaluate_shipped(*names)
