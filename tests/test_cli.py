@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from sandbox import own_folders
 from test_records import result
-from tiny import TinyClips, run_tiny, tiny_config
+from tiny import run_tiny, tiny_config
 
 import hamrepro.__main__ as command_line
-from hamrepro import checkpoint, config, datasets, records, shipping, tables
+from hamrepro import checkpoint, records
 from hamrepro.errors import ConfigError
 from hamrepro.train import run_folder
 
@@ -44,22 +45,7 @@ def run(monkeypatch, capsys):
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
-    """Tiny clips and settings behind the names, results and weights in a folder of their own."""
-    results, weights = tmp_path / "results", tmp_path / "weights"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(config, "configure", lambda *names: TINY)
-    monkeypatch.setattr(shipping, "configure", lambda *names: TINY)
-    monkeypatch.setattr(datasets, "load", lambda name, split: TinyClips())
-    monkeypatch.setattr(shipping, "load", lambda name, split: TinyClips())
-    monkeypatch.setattr(records, "RESULTS", results)
-    monkeypatch.setattr(records.read, "__defaults__", (results,))
-    monkeypatch.setattr(records.faults, "__defaults__", (results,))
-    monkeypatch.setattr(records.weights_path, "__defaults__", (weights,))
-    monkeypatch.setattr(tables.scorecard, "__defaults__", ("laptop", results))
-    monkeypatch.setattr(shipping.record, "__defaults__", (None, results))
-    monkeypatch.setattr(shipping.ship, "__defaults__", (weights,))
-    monkeypatch.setitem(shipping.evaluate_shipped.__kwdefaults__, "weights", weights)
-    monkeypatch.setitem(shipping.load_shipped.__kwdefaults__, "weights", weights)
+    own_folders(monkeypatch, tmp_path, TINY)
     return tmp_path
 
 
@@ -91,7 +77,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_refused(run, kind):
-    code, out, err = run(*REFUSED[kind])
+    code, _out, err = run(*REFUSED[kind])
     assert code == 2
     assert err.partition(":")[0].endswith("Error") and "Traceback" not in err
     assert len(err.strip().splitlines()) <= 4
@@ -112,14 +98,16 @@ USAGE = {
 
 @pytest.mark.parametrize("kind", USAGE)
 def test_misused(run, kind):
-    code, out, err = run(*USAGE[kind])
+    code, _out, err = run(*USAGE[kind])
     assert code == 2 and "Traceback" not in err and "Error" in err
 
 
-@pytest.mark.parametrize("verb", [(), ("train",), ("evaluate",), ("reevaluate",), ("retrain",), ("reproduce",), ("verify",),
-                                  ("render",), ("ship",), ("data",), ("data", "fetch"), ("data", "check")])  # fmt: skip
+VERBS = "train evaluate reevaluate retrain reproduce verify render ship judge data"
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS.split(), "data fetch", "data check"])
 def test_help(run, verb):
-    code, out, err = run(*verb, "--help")
+    code, out, _err = run(*verb.split(), "--help")
     assert code == 0 and "Usage" in out
 
 
@@ -151,7 +139,7 @@ def test_a_wrong_folder_of_sheets(run, monkeypatch, tmp_path, folder):
         (root / "body" / "male" / "light.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     monkeypatch.setenv("HAMREPRO_LPC", str(root))
     for words in (("train", "--preset", "smoke"), ("data", "check", "sprites")):
-        code, out, err = run(*words, *(("--runs", tmp_path / "runs") if words[0] == "train" else ()))
+        code, _out, err = run(*words, *(("--runs", tmp_path / "runs") if words[0] == "train" else ()))
         assert code == 2 and err.startswith("DataError: ") and "next:" in err and "Traceback" not in err
     assert not (tmp_path / "runs").exists()
 
@@ -159,14 +147,14 @@ def test_a_wrong_folder_of_sheets(run, monkeypatch, tmp_path, folder):
 @pytest.mark.parametrize("value", ["", "/nonexistent-mug"])
 def test_mug_that_is_not_at_hand(run, monkeypatch, value):
     monkeypatch.setenv("HAMREPRO_MUG", value)
-    code, out, err = run("train", "--preset", "smoke", "--dataset", "mug")
+    code, _out, err = run("train", "--preset", "smoke", "--dataset", "mug")
     assert code == 2 and err.startswith("DataError: ") and "HAMREPRO_MUG" in err
 
 
 def test_a_run_from_first_step_to_verified_record(run, tiny):
     assert run(*TRAIN, "--stop-after", "0")[0] == 75
     assert run("ship", *SELECT)[0] == 2
-    code, out, err = run(*TRAIN)
+    code, out, _err = run(*TRAIN)
     assert code == 0 and "done" in out
     assert run("ship", *SELECT)[0] == 0
     assert run(*EVALUATE)[0] == 0
@@ -178,9 +166,9 @@ def test_a_run_from_first_step_to_verified_record(run, tiny):
 
 
 def test_verify_prints_the_scorecard(run, tiny):
-    code, out, err = run("verify")
+    code, out, _err = run("verify")
     assert code == 0 and "36.76" in out and "not run" in out
-    code, out, err = run("verify", "--json")
+    code, out, _err = run("verify", "--json")
     rows = json.loads(out)
     assert {"paper", "ours", "verdict", "quantity"} <= set(rows[0])
 
@@ -197,7 +185,7 @@ def test_verify_fails_on_a_faulty_record(run, tiny, fault):
         path.unlink()
     elif fault == "no json":
         path.write_text("{")
-    code, out, err = run("verify")
+    code, _out, err = run("verify")
     assert code == 1 and err.startswith("FAULT ") and "Traceback" not in err
 
 
@@ -217,13 +205,13 @@ def test_a_damaged_checkpoint(run, tiny, damage):
         shutil.rmtree(state)
         state.mkdir()
     for words in (TRAIN, ("ship", *SELECT)):
-        code, out, err = run(*words)
+        code, _out, err = run(*words)
         assert code == 2 and err.startswith("CheckpointError: ") and "next:" in err
 
 
 def test_a_full_disk_while_training(run, tiny, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda number: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    code, out, err = run(*TRAIN)
+    code, _out, err = run(*TRAIN)
     assert code == 2 and "No space left on device" in err and "it resumes" in err
     monkeypatch.undo()
 
@@ -241,36 +229,30 @@ def test_damaged_weights(run, tiny, kind):
         known = json.loads(path.with_suffix(".json").read_text())
         path.write_bytes(b"other")
         path.with_suffix(".json").write_text(json.dumps(known | {"sha256": checkpoint.digest(b"other")}))
-    code, out, err = run(*EVALUATE)
+    code, _out, err = run(*EVALUATE)
     assert code == 2 and err.startswith("CheckpointError: ") and "git checkout" in err
 
 
 @pytest.mark.parametrize("place", ["file/run", "\0"])
 def test_a_place_that_cannot_be_written(run, tiny, place):
     (tiny / "file").write_text("")
-    code, out, err = run("evaluate", "--preset", "any", "--model", "copy-first", "--out", place)
+    code, _out, err = run("evaluate", "--preset", "any", "--model", "copy-first", "--out", place)
     assert code == 2 and "Traceback" not in err
 
 
-def test_without_arguments_the_verbs_are_listed_by_a_real_process():
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(
-        [sys.executable, "-m", "hamrepro", "--help"], capture_output=True, text=True, env=environment
-    )
-    assert ended.returncode == 0 and "reproduce" in ended.stdout
+def process(*words, **variables):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment)
 
 
 def test_a_real_process_ends_with_code_two_and_no_traceback(tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "HAMREPRO_LPC": str(tmp_path / "nowhere")}
-    command = [sys.executable, "-m", "hamrepro", "train", "--preset", "smoke", "--runs", str(tmp_path)]
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    words = ("-m", "hamrepro", "data", "check", "sprites")
+    ended = process(*words, HAMREPRO_LPC=str(tmp_path / "nowhere"))
     assert ended.returncode == 2
     assert ended.stderr.startswith("DataError: ") and "Traceback" not in ended.stderr
 
 
 def test_the_command_line_needs_nothing_of_the_notebooks():
-    code = "import sys, hamrepro.__main__; print(sorted({'jupyter', 'matplotlib', 'pandas', 'pooch', 'torch'} & set(sys.modules)))"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    )
+    unwanted = {"jupyter", "matplotlib", "pandas", "pooch", "torch"}
+    ended = process("-c", f"import sys, hamrepro.__main__; print(sorted({unwanted} & set(sys.modules)))")
     assert ended.stdout.strip() == "[]"

@@ -8,6 +8,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sandbox import own_folders
 from test_records import result
 from tiny import TinyClips, run_tiny, tiny_config
 
@@ -188,12 +189,8 @@ def test_an_unknown_device_is_refused(weights):
 @pytest.fixture
 def recorded(weights, tmp_path, monkeypatch):
     """The record of those weights and of the trivial rows, in a results folder of its own."""
+    own_folders(monkeypatch, tmp_path, CONFIG)
     results = tmp_path / "results"
-    monkeypatch.setattr(records, "RESULTS", results)
-    monkeypatch.setattr(records, "WEIGHTS", weights)
-    monkeypatch.setitem(shipping.evaluate_shipped.__kwdefaults__, "weights", weights)
-    monkeypatch.setattr(records.read, "__defaults__", (results,))
-    monkeypatch.setattr(records.weights_path, "__defaults__", (weights,))
     for names in (NAMES, ("any", NAMES[1], "copy-first", 0), ("any", NAMES[1], "ground-truth", 0)):
         shipping.record(shipping.evaluate_shipped(*names), results=results)
     return results

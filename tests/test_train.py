@@ -1,4 +1,4 @@
-"""The loop: resumed anywhere it ends with the same bytes, stops when asked, refuses what is not its run, saves no NaN."""
+"""The loop: resumed anywhere it ends with the same bytes; it stops when asked and saves no NaN."""
 
 from __future__ import annotations
 
