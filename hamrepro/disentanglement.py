@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from hamrepro import metrics
+from hamrepro.controls import TRIVIAL
 from hamrepro.datasets import ClipSet
 from hamrepro.errors import JudgeError
 from hamrepro.evaluate import subset
@@ -24,43 +25,9 @@ BATCH = 48
 FRAMES = 8  # a judge's clip
 LATE = "-9-16"  # suffix of a metric read on frames 9-16 instead of 1-8
 DRAWS = 5
+SHARE = 9  # of so many clips one is asked twice, under two motions
 Entries = dict[str, Any]
 Answers = dict[str, NDArray[np.float64]]
-
-
-class CopySource(nn.Module):
-    """Trivial row: what was asked for is ignored, the clip that lends the content (A) or the motion (C) is shown."""
-
-    def with_prior_motion(
-        self, content: Tensor, content_action: Tensor, action: Tensor, frames: int, noise: torch.Generator
-    ) -> Tensor:
-        """The content's own clip."""
-        return content[:, torch.arange(frames) % content.shape[1]]
-
-    def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor:
-        """The motion's own clip."""
-        return motion
-
-
-class GroundTruth(nn.Module):
-    """Trivial row: real clips, the ceiling of every score."""
-
-    def generate(self, clips: Tensor, action: Tensor, frames: int) -> Tensor:
-        """The clip itself."""
-        return clips
-
-
-class ShuffledMotion(GroundTruth):
-    """Trivial row: the frames of each real clip in a random order, the same for all; are judges reading motion?"""
-
-    def generate(self, clips: Tensor, action: Tensor, frames: int) -> Tensor:
-        """The clip's frames in another order."""
-        return clips[:, torch.randperm(clips.shape[1], generator=generator(0, "pairing", 1))]
-
-
-TRIVIAL: dict[str, type[nn.Module]] = {
-    "ground-truth": GroundTruth, "copy-source": CopySource, "shuffled-motion": ShuffledMotion,
-}  # fmt: skip
 
 
 @torch.inference_mode()
@@ -75,6 +42,7 @@ def judge_clips(
     frames: int = FRAMES,
     bank: ClipSet | None = None,
     device: str = "cpu",
+    precision: str = "float32",
 ) -> dict[str, Answers]:
     """Answers of every judge to the clips of one draw of the random code.
 
@@ -85,7 +53,8 @@ def judge_clips(
     parts, quiet = torch.arange(len(task.groups)).split(BATCH), None if sys.stderr.isatty() else True
     for rows in tqdm(parts, desc=f"protocol {protocol}", file=sys.stderr, disable=quiet):
         part = task.take(rows)
-        clips = make_clips(protocol, model, part, clip_set, frames=frames, noise=noise, bank=bank, device=device)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16"):
+            clips = make_clips(protocol, model, part, clip_set, frames=frames, noise=noise, bank=bank, device=device)
         for suffix, judge in judges.items():
             for late in range(clips.shape[1] // FRAMES):
                 answers = judge.probabilities(clips[:, late * FRAMES : (late + 1) * FRAMES])
@@ -146,6 +115,7 @@ def run_protocol(
     draws: int = 1,
     bank: ClipSet | None = None,
     device: str = "cpu",
+    precision: str = "float32",
 ) -> Entries:
     """All entries of one protocol, on equally many clips of every class of `index` (N,).
 
@@ -164,7 +134,16 @@ def run_protocol(
     def answers_to(task: Task, draw: int) -> dict[str, Answers]:
         noise = generator(seed, "prior", draw)
         return judge_clips(
-            protocol, model, task, clip_set, judges, noise=noise, frames=frames, bank=bank, device=device
+            protocol,
+            model,
+            task,
+            clip_set,
+            judges,
+            noise=noise,
+            frames=frames,
+            bank=bank,
+            device=device,
+            precision=precision,
         )
 
     found = [answers_to(task, draw) for draw in range(draws if "prior" in plan[1:] else 1)]
@@ -172,10 +151,12 @@ def run_protocol(
     for suffix in found[0]:
         entries |= scores(protocol, suffix, task, [answers[suffix] for answers in found])
     if protocol == "B":
-        order = torch.arange(len(task.groups)).roll(len(task.groups) // 2 + 1)
-        moved = task._replace(motion=task.motion[order], action=task.action[order])
-        for suffix, again in answers_to(moved, 0).items():
-            entries |= agreement(protocol, suffix, task, found[0][suffix], again)
+        share = task.take(torch.arange(0, len(task.groups), SHARE if len(task.groups) > SHARE * BATCH else 1))
+        order = torch.arange(len(share.groups)).roll(len(share.groups) // 2 + 1)
+        moved = share._replace(motion=share.motion[order], action=share.action[order])
+        one, other = answers_to(share, 0), answers_to(moved, 0)
+        for suffix in one:
+            entries |= agreement(protocol, suffix, share, one[suffix], other[suffix])
     return entries
 
 
@@ -189,12 +170,16 @@ def evaluate_protocols(
     draws: int = DRAWS,
     bank: ClipSet | None = None,
     device: str = "cpu",
+    precision: str = "float32",
 ) -> dict[str, Entries]:
     """All of Table 2 for one model: `metrics` over every clip (unless quick), `subset` over the fixed share, one draw.
+
+    Controls, reconstruction and unconditional clips, are scored on the share alone where the model can do more.
 
     Args:
         judges: suffix of the metric -> judge; "" is the judge, "-blur" the one for sensitivity.
         bank: training clips for `A-bank`, which only models that take no request need.
+        precision: of the model; judges answer in float32 always.
 
     A protocol the model cannot follow leaves one entry without a value that says why.
 
@@ -211,12 +196,24 @@ def evaluate_protocols(
             continue
         if why and isinstance(model, tuple(TRIVIAL.values())):
             continue
+        control = (protocol, lacking(model, "C")) == ("R", "") or (protocol, lacking(model, "A")) == ("A-category", "")
         for part, entries in result.items():
+            if control and part == "metrics":
+                continue
             index, count = (subset(clip_set), 1) if part == "subset" else (torch.arange(len(clip_set)), draws)
             if why:
                 entries[f"accuracy/{protocol}/{reading}"] = {"value": None, "ci95": None, "n": 0, "why": why}
             else:
                 entries |= run_protocol(
-                    protocol, model, clip_set, index, judges, seed=seed, draws=count, bank=bank, device=device
+                    protocol,
+                    model,
+                    clip_set,
+                    index,
+                    judges,
+                    seed=seed,
+                    draws=count,
+                    bank=bank,
+                    device=device,
+                    precision=precision,
                 )
     return result

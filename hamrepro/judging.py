@@ -11,8 +11,9 @@ import torch
 from hamrepro import checkpoint, records
 from hamrepro.aggregate_posterior import prior_quality
 from hamrepro.calibration import certify
+from hamrepro.controls import TRIVIAL
 from hamrepro.datasets import ClipSet, load
-from hamrepro.disentanglement import DRAWS, TRIVIAL, evaluate_protocols
+from hamrepro.disentanglement import DRAWS, evaluate_protocols
 from hamrepro.errors import JudgeError
 from hamrepro.evaluate import subset
 from hamrepro.halo import Halo
@@ -69,6 +70,7 @@ def judge_shipped(
     quick: bool = False,
     draws: int = DRAWS,
     device: str = "cpu",
+    precision: str = "float32",
     weights: Path = records.WEIGHTS,
 ) -> dict[str, Any]:
     """Every protocol for shipped weights, or for a trivial row (preset `any`): a record but its file.
@@ -91,12 +93,14 @@ def judge_shipped(
     began = time.monotonic()
     needs_bank = not lacking(network, "A-bank") and (not supervised(network) or bool(lacking(network, "A")))
     bank = load(dataset, "train") if needs_bank and model not in TRIVIAL else None
-    scores = evaluate_protocols(network, test, judges, seed=seed, quick=quick, draws=draws, bank=bank, device=device)
+    scores = evaluate_protocols(
+        network, test, judges, seed=seed, quick=quick, draws=draws, bank=bank, device=device, precision=precision
+    )
     if isinstance(network, Halo):
         for part, entries in scores.items():
             index = subset(test) if part == "subset" else torch.arange(len(test))
             entries |= prior_quality(network, test, index, device)
-    here = environment("float32", torch.device(device))
+    here = environment(precision, torch.device(device))
     provenance = records.origin(
         config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"],
         **{f"judge{suffix.replace('-', '_')}_sha256": judge.card["sha256"] for suffix, judge in judges.items()},

@@ -24,7 +24,7 @@ LAYERS = (
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
-    ("judges", "calibration", "protocols", "disentanglement", "aggregate_posterior", "evaluate", "records"),
+    ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records"),
     ("tables", "figures", "shipping", "judging"),
     ("reproduce", "__main__"),
 )  # fmt: skip
