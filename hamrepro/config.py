@@ -196,7 +196,7 @@ _PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
 
 # What a data set or a model needs in one preset, or a model on one data set.
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
-    ("sprites-procedural", "laptop"): {"steps": 1600},
+    ("sprites-procedural", "laptop"): {"steps": 1000},
     **{(model, "laptop"): {"kl_warmup": 0.1} for model in ("dsvae", "dsvae-factorised", "s3vae", "cdsvae")},
     ("mocogan", "laptop"): {"learning_rate": 5e-4, "steps": 4000, "batch": 24},
     ("mocogan", "smoke"): {"learning_rate": 5e-4},
