@@ -22,7 +22,7 @@ def killed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kill")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(ROOT / "tests" / "tiny.py"), str(folder), str(KILLS)]
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, timeout=600)
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, timeout=3000)
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout.splitlines()[-1])
 
