@@ -68,9 +68,13 @@ def score_frames(
     skip: int = 0,
     batch: int = 48,
     device: str = "cpu",
+    label: str = "action",
     progress: str | None = None,
 ) -> Scores:
     """SSIM, PSNR and MSE of every frame on [0, 1], frames skip+1..frames of each clip. Paper: Table 1.
+
+    Args:
+        label: the target that u is, `ModelConfig.label`.
 
     Returns:
         `ssim`, `psnr`, `mse`: float64 (len(index), frames - skip).
@@ -81,7 +85,7 @@ def score_frames(
     )
     for part in parts:
         clips = clip_set.clips(part)
-        action = clip_set.targets["action"][part].to(device)
+        action = clip_set.targets[label][part].to(device)
         made = generate(clips.to(device), action, frames, skip, conditioning).clamp(0, 1).cpu()
         start = torch.full_like(part, skip) if skip else None
         truth = clip_set.clips(part, start, frames - skip)
@@ -109,6 +113,7 @@ def evaluate_generation(
     far: bool = True,
     device: str = "cpu",
     conditionings: tuple[str, ...] = CONDITIONINGS,
+    label: str = "action",
 ) -> dict[str, dict[str, Any]]:
     """All of Table 1 for one model: `metrics` over every clip (unless quick) and `subset` over the fixed share.
 
@@ -118,13 +123,17 @@ def evaluate_generation(
     index = share if quick else torch.arange(len(clip_set))
     result: dict[str, dict[str, Any]] = {"metrics": {}, "subset": {}}
     for conditioning in conditionings:
-        scores = score_frames(generate, clip_set, index, conditioning, device=device, progress=conditioning)
+        scores = score_frames(
+            generate, clip_set, index, conditioning, device=device, label=label, progress=conditioning
+        )
         part = scores if quick else {name: values[share.numpy()] for name, values in scores.items()}
         result["subset"] |= generation_metrics(part, clip_set.groups[share], conditioning)
         if not quick:
             result["metrics"] |= generation_metrics(scores, clip_set.groups[index], conditioning)
             if far and conditioning == "clip" and clip_set.cyclic:
-                late = score_frames(generate, clip_set, share, conditioning, frames=FAR, skip=FAR - 8, device=device)
+                late = score_frames(
+                    generate, clip_set, share, conditioning, frames=FAR, skip=FAR - 8, device=device, label=label
+                )
                 result["subset"] |= generation_metrics(
                     late, clip_set.groups[share], conditioning, {f"{FAR - 7}-{FAR}": slice(None)}
                 )

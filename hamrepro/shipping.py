@@ -110,12 +110,15 @@ def evaluate_shipped(
     test = load(dataset, "test")
     if model in evaluate.TRIVIAL:
         generate, card = evaluate.trivial(model), {"config": {}, "sha256": None}
-        conditionings = ("clip",)
+        conditionings, label = ("clip",), "action"
     else:
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
-        generate, conditionings = evaluate.of_model(network), evaluate.CONDITIONINGS
+        generate, label = evaluate.of_model(network), network.config.label
+        conditionings = evaluate.CONDITIONINGS if hasattr(network, "generate") else ()
     began = time.monotonic()
-    scores = evaluate.evaluate_generation(generate, test, quick=quick, device=device, conditionings=conditionings)
+    scores = evaluate.evaluate_generation(
+        generate, test, quick=quick, device=device, conditionings=conditionings, label=label
+    )
     here = environment("float32", place)
     provenance = records.origin(
         config=card["config"],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tiny import TinyClips
 
 from hamrepro.config import configure
 from hamrepro.dynamics import HamiltonianOperators, PhaseSpace
 from hamrepro.errors import ConfigError, ShapeError
+from hamrepro.evaluate import score_frames
 from hamrepro.free_dynamics import FreeLinearOperators, GatedDynamics, dynamics
 from hamrepro.models import build
 from hamrepro.randomness import generator
@@ -154,3 +156,16 @@ def test_isinstance_of_each_family():
     assert all(isinstance(dynamics(2, 2, family), kind) for family, kind in kinds.items())
     with pytest.raises(ConfigError):
         dynamics(2, 2, "quadratic")
+
+
+def test_evaluation_gives_every_model_its_own_label():
+    clips, told = TinyClips(), []
+    clips.targets["action_view"] = clips.targets["action"] * 3 + clips.targets["view"]
+
+    def generate(given, action, frames, skip, conditioning):
+        told.append(action)
+        return given[:, :frames].float() / 255
+
+    for label in ("action", "action_view"):
+        score_frames(generate, clips, torch.arange(6), "clip", frames=4, label=label)
+        assert torch.equal(told[-1], clips.targets[label])

@@ -153,7 +153,7 @@ class Skd(Trunk):
         still, moving = self.encode(clips if conditioning == "clip" else clips[:, :1])
         path = [moving[:, 0] + still.mean(1)]
         for _ in range(frames - 1):
-            path.append(path[-1] @ self.operator)
+            path.append((path[-1] @ self.operator).clamp(-1e6, 1e6))  # a growing mode must not end in NaN
         return self.decode(self.drawn(torch.stack(path, 1))[:, skip:])
 
     def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor:
