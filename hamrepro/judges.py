@@ -15,7 +15,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from hamrepro import checkpoint
-from hamrepro.batches import draw_batch
+from hamrepro.batches import draw_batch, normalise, order
 from hamrepro.config import TrainConfig
 from hamrepro.datasets import ClipSet
 from hamrepro.errors import CheckpointError, JudgeError
@@ -25,6 +25,7 @@ from hamrepro.randomness import generator
 from hamrepro.records import WEIGHTS
 
 TRAINING = TrainConfig(steps=1125, batch=32, learning_rate=2e-3, schedule="one-cycle", windows="cyclic")
+SHARPENING = replace(TRAINING, steps=2000, batch=128)
 
 # What a judge may be asked, and the target of a clip set that answers it. 3way and view are read off the 9-way head.
 READINGS = {
@@ -71,9 +72,16 @@ class Judge(nn.Module):
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         """Logits (B, C) of every head."""
+        return self.answer(self.features(clips))
+
+    def features(self, clips: Tensor) -> Tensor:
+        """Features (B, T, n) of every frame."""
         frames = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        features = self.encoder(frames).unflatten(0, clips.shape[:2])
-        with torch.autocast(clips.device.type, enabled=False):
+        return self.encoder(frames).unflatten(0, clips.shape[:2])
+
+    def answer(self, features: Tensor) -> dict[str, Tensor]:
+        """Logits (B, C) of every head from the features of the frames (B, T, n)."""
+        with torch.autocast(features.device.type, enabled=False):
             _, (last, _) = self.lstm(features.float())
             summary = last.transpose(0, 1).flatten(1)
             return {name: head(summary) for name, head in self.heads.items()}
@@ -145,25 +153,33 @@ def soften(clips: Tensor, noise: torch.Generator) -> Tensor:
     return torch.where(uniform() < 0.25, clips, noisy.clamp(-1, 1))
 
 
+def _cross_entropy(logits: dict[str, Tensor], clip_set: ClipSet, index: Tensor) -> Tensor:
+    """Sum over the heads of the mean cross-entropy, nats."""
+    targets = {name: clip_set.targets[READINGS[name]][index].to(part.device) for name, part in logits.items()}
+    return torch.stack([functional.cross_entropy(logits[name], target) for name, target in targets.items()]).sum()
+
+
 def train_judge(
-    clip_set: ClipSet, *, blur: bool = False, seed: int = 0, training: TrainConfig = TRAINING, device: str = "cpu"
-) -> Judge:
-    """A judge from real clips alone: the sum of its heads' cross-entropies, Adam, one-cycle.
+    clip_set: ClipSet, *, blur: bool = False, seed: int = 0, device: str = "cpu",
+    training: TrainConfig = TRAINING, sharpening: TrainConfig = SHARPENING,
+) -> Judge:  # fmt: skip
+    """A judge from real clips alone, in two phases: all of it; then, the encoder frozen, the rest (`sharpen`).
 
     Half of the windows of a cycle begin at a random frame, since motion drawn from a prior has no first frame.
+
+    Returns:
+        The judge in evaluation mode, weights of float16 precision.
 
     Raises:
         JudgeError: the loss became NaN or infinite.
     """
     if not clip_set.cyclic:
         training = replace(training, windows="random")
-    heads, place = heads_of(clip_set), torch.device(device)
+    place = torch.device(device)
     before = torch.get_rng_state()
     torch.set_rng_state(generator(seed, "init").get_state())
-    try:
-        judge = Judge(heads).to(place)
-    finally:
-        torch.set_rng_state(before)
+    judge = Judge(heads_of(clip_set)).to(place)
+    torch.set_rng_state(before)
     optimiser = Optimiser(judge, training)
     low = choose_precision(training.precision, place) == "bfloat16"
     quiet = None if sys.stderr.isatty() else True
@@ -171,13 +187,35 @@ def train_judge(
         batch = draw_batch(clip_set, training, seed, step, place)
         clips = soften(batch.clips, generator(seed, "augment", step)) if blur else batch.clips
         with torch.autocast(place.type, torch.bfloat16, enabled=low):
-            logits = judge(clips)
-        wanted = {name: clip_set.targets[READINGS[name]][batch.index].to(place) for name in heads}
-        loss = torch.stack([functional.cross_entropy(logits[name], target) for name, target in wanted.items()]).sum()
+            loss = _cross_entropy(judge(clips), clip_set, batch.index)
         if step % 25 == 0 and not loss.isfinite():
             raise JudgeError(f"loss {loss.item()} at step {step}", "a finite loss", "lower the learning rate")
         optimiser.update(loss, step)
-    return judge.eval()
+    return sharpen(halve(judge.eval()), clip_set, blur=blur, seed=seed, training=sharpening)
+
+
+def sharpen(
+    judge: Judge, clip_set: ClipSet, *, blur: bool = False, seed: int = 0, training: TrainConfig = SHARPENING
+) -> Judge:
+    """The second phase: LSTM and heads trained on, over the frozen encoder's features of every training frame.
+
+    The first phase ends right but unsure; this one costs seconds, since no frame is looked at twice.
+    """
+    place, found = next(judge.parameters()).device, []
+    with torch.no_grad():
+        for number, part in enumerate(torch.arange(len(clip_set)).split(training.batch)):
+            clips = normalise(clip_set.clips(part).to(place))
+            clips = soften(clips, generator(seed, "augment", TRAINING.steps + number)) if blur else clips
+            found.append(judge.features(clips))
+    features, windows = torch.cat(found), training.windows if clip_set.cyclic else "first"
+    optimiser = Optimiser(nn.ModuleList([judge.lstm, judge.heads]), training)
+    for step in range(training.steps):
+        index = order(len(clip_set), training.batch, seed, step)
+        start = clip_set.starts(index, generator(seed, "window", step), windows)
+        columns = (start[:, None] + torch.arange(features.shape[1])) % features.shape[1]
+        logits = judge.answer(features[index[:, None].to(place), columns.to(place)])
+        optimiser.update(_cross_entropy(logits, clip_set, index), step)
+    return halve(judge)
 
 
 def judge_path(dataset: str, blur: bool = False, weights: Path = WEIGHTS) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hamrepro.disentanglement import DRAWS, evaluate_protocols
 from hamrepro.errors import JudgeError
 from hamrepro.evaluate import subset
 from hamrepro.halo import Halo
-from hamrepro.judges import TRAINING, Judge, halve, judge_path, load_judge, train_judge
+from hamrepro.judges import SHARPENING, TRAINING, Judge, judge_path, load_judge, train_judge
 from hamrepro.protocols import lacking, supervised
 from hamrepro.shipping import load_shipped
 from hamrepro.train import environment
@@ -32,11 +33,12 @@ def ship_judge(
         Where it lies, and its card. A judge below its gate is written too, and refuses to score.
     """
     began = time.monotonic()
-    judge = halve(train_judge(load(dataset, "train"), blur=blur, seed=seed, device=device))
+    judge = train_judge(load(dataset, "train"), blur=blur, seed=seed, device=device)
     seconds = round(time.monotonic() - began)
     card = certify(judge, load(dataset, "test"), blur=blur)
     card |= {
-        "blur": blur, "seed": seed, "steps": TRAINING.steps, "batch": TRAINING.batch, "train_seconds": seconds,
+        "blur": blur, "seed": seed, "train_seconds": seconds,
+        "training": asdict(TRAINING), "sharpening": asdict(SHARPENING),
         "trained_on": environment("auto", torch.device(device)),
         "calibration": "none fitted: the temperature of every head is 1",
     }  # fmt: skip

@@ -12,14 +12,26 @@ import torch
 from coded_clips import CodedClips, Oracle
 from torch.nn import functional
 
-from hamrepro import checkpoint
+from hamrepro import checkpoint, metrics
 from hamrepro.aggregate_posterior import divergence, moments, prior_quality, pushed_prior
 from hamrepro.batches import normalise
 from hamrepro.calibration import GATES, calibration_error, certify
 from hamrepro.dynamics import HamiltonianOperators
 from hamrepro.errors import ConfigError, DataError, JudgeError
 from hamrepro.gaussian import Gaussian
-from hamrepro.judges import TRAINING, Judge, box_blur, halve, heads_of, judge_path, load_judge, soften, train_judge
+from hamrepro.judges import (
+    SHARPENING,
+    TRAINING,
+    Judge,
+    box_blur,
+    halve,
+    heads_of,
+    judge_path,
+    load_judge,
+    sharpen,
+    soften,
+    train_judge,
+)
 from hamrepro.judging import judges_of
 from hamrepro.randomness import generator
 from hamrepro.records import WEIGHTS
@@ -120,18 +132,30 @@ def test_softened_clips_stay_in_range_and_some_stay_as_they_are():
 def test_training_learns_and_depends_on_the_seed_alone(clip_set):
     brief = replace(TRAINING, steps=12, batch=8, precision="float32")
     before = torch.get_rng_state()
-    first, again = (train_judge(clip_set, training=brief) for _ in range(2))
+    sharp = replace(SHARPENING, steps=3, batch=27)
+    first, again = (train_judge(clip_set, training=brief, sharpening=sharp) for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
     assert not first.training
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
-    other = train_judge(clip_set, training=replace(brief, steps=1), seed=1, blur=True)
+    other = train_judge(clip_set, training=replace(brief, steps=1), sharpening=sharp, seed=1, blur=True)
     assert not torch.equal(first.encoder[0].weight, other.encoder[0].weight)
     clips = normalise(clip_set.clips(torch.arange(0, 81, 2)))
     target = clip_set.targets["action_view"][::2]
     with torch.no_grad():  # in training mode: the running moments of twelve steps are not those of the data yet
         loss = functional.cross_entropy(first.train()(clips)["9way"], target)
     assert loss < 0.9 * math.log(9)
+    assert torch.equal(first.lstm.weight_hh_l0, first.lstm.weight_hh_l0.half().float())
+
+
+def test_sharpening_leaves_the_encoder_and_lowers_the_entropy(clip_set):
+    judge = halve(small(clip_set))
+    encoder = {name: value.clone() for name, value in judge.encoder.state_dict().items()}
+    clips = normalise(clip_set.clips(torch.arange(0, 81, 2)))
+    before = metrics.conditional_entropy(judge.probabilities(clips)["9way"])
+    sharpen(judge, clip_set, training=replace(SHARPENING, steps=60, batch=81, learning_rate=2e-2))
+    assert all(torch.equal(value, encoder[name]) for name, value in judge.encoder.state_dict().items())
+    assert metrics.conditional_entropy(judge.probabilities(clips)["9way"]) < 0.9 * before
 
 
 def test_a_diverging_training_stops(clip_set):
