@@ -23,6 +23,22 @@
 # :width: 100%
 # ```
 #
+# Below, single frames of test characters, each moved by the three operators in turn, walk, spellcast, slash: sixteen frames out of
+# one, drawn by the shipped weights.
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import Image, Markdown, display
+
+from hamrepro import figures, tables
+
+pd.set_option("display.width", 200, "display.max_columns", 12, "display.max_rows", 60)
+for dataset in ("sprites", "sprites-procedural"):
+    path = figures.FOLDER / f"figure-4-{dataset}.gif"
+    if path.exists():
+        display(Image(path.read_bytes(), format="gif"), Markdown(f"*{figures.CREDITS[dataset]}*"))
+
+# %% [markdown]
 # ## Where to go
 #
 # | if you want | read |
@@ -39,13 +55,6 @@
 # and a verdict. *Reached* means as good as printed or better, *within tolerance* means short of it by no more than the paper's own
 # ±, *missed* means missed. *Not run* says why. Every number of ours is read from a record under `data/results/` that names the
 # commit, the data, the settings and the machine it came from.
-
-# %% tags=["hide-input"]
-import pandas as pd
-
-from hamrepro import tables
-
-pd.set_option("display.width", 200, "display.max_columns", 12, "display.max_rows", 60)
 
 # %%
 card = tables.scorecard(preset="laptop")

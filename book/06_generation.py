@@ -183,3 +183,18 @@ for name in ("halo-sp", "halo-u"):
         growth = {f"growth in {t} frames": f"{math.exp(rate * t):.3g}" for t in (16, 100, 1000)}
         spectra[f"{tables.LABELS[name]}, seed {number}"] = {"max Re λ": f"{rate:.4f}", **growth}
 pd.DataFrame(spectra).T if spectra else Markdown(f"No record of preset {preset}.")
+
+# %% [markdown]
+# ## Every recorded run
+#
+# All presets, all variants: a `+` names what was changed from the preset's recipe, one thing at a time ({doc}`12_deviations`
+# says what each is). SSIM, `clip` conditioning but for the last column.
+
+# %%
+spans = {"1-8": "clip", "9-16": "clip", "1-16": "clip", "1-16 strict": "strict"}
+rows = {}
+for folder in sorted(records.RESULTS.glob(f"*/{dataset}/halo-*")):
+    kind, name = folder.parts[-3], folder.name
+    cells = {span: tables.Cell(kind, dataset, name, f"ssim/{how}/{span.split()[0]}") for span, how in spans.items()}
+    rows[f"{kind} / {name}"] = {span: cell.text() if cell.values else "·" for span, cell in cells.items()}
+pd.DataFrame(rows).T if rows else Markdown("No record yet.")
