@@ -15,7 +15,9 @@ from torch import Tensor
 
 from hamrepro.randomness import generator
 
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=25, database=None)
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, max_examples=25, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile(
     "deep", deadline=None, max_examples=400, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
