@@ -78,7 +78,7 @@ def chosen(clip_set: ClipSet, count: int, page: int = 0) -> Tensor:
     rows = []
     for number in range(count):
         own = (action == number % kinds).nonzero()[:, 0]
-        rows.append(own[(page * count + number) * 97 % len(own)])
+        rows.append(own[(page * count + number) * 347 % len(own)])
     return torch.stack(rows)
 
 
