@@ -23,22 +23,17 @@
 # :width: 100%
 # ```
 #
-# Below, single frames of test characters, each moved by the three operators in turn, walk, spellcast, slash: sixteen frames out of
-# one, drawn by the shipped weights.
-
-# %% tags=["hide-input"]
-import pandas as pd
-from IPython.display import Image, Markdown, display
-
-from hamrepro import figures, tables
-
-pd.set_option("display.width", 200, "display.max_columns", 12, "display.max_rows", 60)
-for dataset in ("sprites", "sprites-procedural"):
-    path = figures.FOLDER / f"figure-4-{dataset}.gif"
-    if path.exists():
-        display(Image(path.read_bytes(), format="gif"), Markdown(f"*{figures.CREDITS[dataset]}*"))
-
-# %% [markdown]
+# Two frames of test characters, nobody the model has seen, each moved by the three operators in turn: walk, spellcast, slash.
+# Sixteen frames out of one.
+#
+# ```{image} _static/figures/figure-4-sprites.gif
+# :alt: Two characters, each performing three actions generated from one frame
+# :width: 100%
+# :class: pixelated
+# ```
+#
+# *Drawn by the shipped weights. Sprites by the Liberated Pixel Cup artists (`data/README.md`), CC-BY-SA 3.0 / GPL 3.0.*
+#
 # ## Where to go
 #
 # | if you want | read |
@@ -55,6 +50,13 @@ for dataset in ("sprites", "sprites-procedural"):
 # and a verdict. *Reached* means as good as printed or better, *within tolerance* means short of it by no more than the paper's own
 # ±, *missed* means missed. *Not run* says why. Every number of ours is read from a record under `data/results/` that names the
 # commit, the data, the settings and the machine it came from.
+
+# %% tags=["hide-input"]
+import pandas as pd
+
+from hamrepro import tables
+
+pd.set_option("display.width", 200, "display.max_columns", 12, "display.max_rows", 60)
 
 # %%
 card = tables.scorecard(preset="laptop")

@@ -157,7 +157,7 @@ def move(count):
         try:
             clip_set, network = load(data, "test"), load_shipped(preset, data, model, seed)[0]
             rows = figures.generation(network, clip_set, figures.chosen(clip_set, count))
-            moving = figures.loop(rows, columns=3)
+            moving = figures.loop(rows, columns=3, scale=1)
         except (DataError, CheckpointError):
             moving = path.read_bytes() if path.exists() else b""
         if moving:
@@ -195,6 +195,8 @@ spans = {"1-8": "clip", "9-16": "clip", "1-16": "clip", "1-16 strict": "strict"}
 rows = {}
 for folder in sorted(records.RESULTS.glob(f"*/{dataset}/halo-*")):
     kind, name = folder.parts[-3], folder.name
-    cells = {span: tables.Cell(kind, dataset, name, f"ssim/{how}/{span.split()[0]}") for span, how in spans.items()}
-    rows[f"{kind} / {name}"] = {span: cell.text() if cell.values else "·" for span, cell in cells.items()}
+    row = rows[f"{kind} / {name}"] = {}
+    for span, how in spans.items():
+        cell = tables.Cell(kind, dataset, name, f"ssim/{how}/{span.split()[0]}")
+        row[span] = cell.text() if cell.values else "·"
 pd.DataFrame(rows).T if rows else Markdown("No record yet.")
