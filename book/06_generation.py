@@ -124,7 +124,7 @@ def show(name, count, page):
             clip_set, network = load(data, "test"), load_shipped(preset, data, model, seed)[0]
             rows = figures.generation(network, clip_set, figures.chosen(clip_set, count, page))
             path, picture = Path(mkdtemp()) / path.name, figures.strip(rows, gaps=range(2, 3 * count - 1, 3))
-            figures.save(picture, path, figures.CREDITS[data], scale=2)
+            figures.save(picture, path, figures.CREDITS[data])
         except (DataError, CheckpointError):
             pass
         if path.exists():
