@@ -22,6 +22,7 @@ recompute = False  # True: train, or go on with a training, then evaluate and wr
 
 # %% tags=["hide-input"]
 import math
+import warnings
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -39,6 +40,7 @@ from hamrepro.symplectic import spectral_abscissa
 from hamrepro.train import run_folder, train
 
 plt.style.use("hamrepro.book")
+warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets here
 torch.set_num_threads(1)
 pd.set_option("display.width", 160, "display.max_columns", 12)
 
@@ -165,7 +167,7 @@ def move(count):
         display(Markdown(f"*{figures.CREDITS[data]}*"))
 
 
-# %% mystnb={"image": {"width": "392px", "classes": "pixelated"}}
+# %% mystnb={"image": {"width": "392px", "classes": "pixelated"}} tags=["nbval-ignore-output"]
 move(count=3)
 
 # %% [markdown]

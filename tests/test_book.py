@@ -84,7 +84,7 @@ def test_cells_are_short(source):
 
 @each
 def test_notebook_is_light(source):
-    assert source.with_suffix(".ipynb").stat().st_size <= 1_000_000
+    assert source.with_suffix(".ipynb").stat().st_size <= 1_450_000
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
