@@ -60,14 +60,19 @@ def check(dataset: str) -> None:
 
 @app.command()
 def train(
-    preset: Preset = "laptop", dataset: Dataset = "sprites", model: Model = "halo-sp", seed: Seed = 0,
-    runs: Runs = Path("runs"), device: Device = "cpu",
+    preset: Preset = "laptop",
+    dataset: Dataset = "sprites",
+    model: Model = "halo-sp",
+    seed: Seed = 0,
+    runs: Runs = Path("runs"),
+    device: Device = "cpu",
     stop_after: Annotated[str | None, typer.Option(help="save and stop after this long, as in 9m")] = None,
 ) -> None:
     """Train one model, or go on with it. Exit 0 when all steps are done, 75 when stopped early."""
     from hamrepro.config import configure
     from hamrepro.datasets import load
-    from hamrepro.train import run_folder, train as train_model
+    from hamrepro.train import run_folder
+    from hamrepro.train import train as train_model
 
     config = configure(preset, dataset, model)
     folder = run_folder(runs, config, seed)
@@ -80,7 +85,10 @@ def train(
 
 @app.command()
 def ship(
-    preset: Preset = "laptop", dataset: Dataset = "sprites", model: Model = "halo-sp", seed: Seed = 0,
+    preset: Preset = "laptop",
+    dataset: Dataset = "sprites",
+    model: Model = "halo-sp",
+    seed: Seed = 0,
     runs: Runs = Path("runs"),
 ) -> None:
     """Turn a finished run into shipped weights: float16, with a card that says what they are."""
@@ -91,7 +99,9 @@ def ship(
 
 @app.command()
 def judge(
-    dataset: Dataset = "sprites", seed: Seed = 0, device: Device = "cpu",
+    dataset: Dataset = "sprites",
+    seed: Seed = 0,
+    device: Device = "cpu",
     blur: Annotated[bool, typer.Option(help="the second judge, trained with blur, noise and brightness")] = False,
     weights: Annotated[Path | None, typer.Option(help="folder of weights; default: data/weights")] = None,
 ) -> None:
@@ -112,10 +122,13 @@ def judge(
 
 @app.command()
 def evaluate(
-    preset: Preset = "laptop", dataset: Dataset = "sprites", model: Model = "halo-sp", seed: Seed = 0,
+    preset: Preset = "laptop",
+    dataset: Dataset = "sprites",
+    model: Model = "halo-sp",
+    seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="where to write; default: the record under data/results")] = None,
     quick: Annotated[bool, typer.Option(help="only the fixed share of the test clips")] = False,
-    protocols: Annotated[bool, typer.Option("--protocols", help="Table 2 instead of Table 1; merged in one record")] = False,
+    protocols: Annotated[bool, typer.Option("--protocols", help="Table 2, added to the record of Table 1")] = False,
     draws: Annotated[int, typer.Option(min=1, help="of the random code, with --protocols")] = 5,
     device: Device = "cpu",
 ) -> None:
@@ -145,7 +158,9 @@ def reevaluate(
 
 @app.command()
 def retrain(
-    preset: Preset = "laptop", runs: Runs = Path("runs"), device: Device = "cpu",
+    preset: Preset = "laptop",
+    runs: Runs = Path("runs"),
+    device: Device = "cpu",
     stop_after: Annotated[str | None, typer.Option(help="stop after this long, as in 8h; resumable")] = None,
 ) -> None:
     """Train every model of every table from scratch, all seeds; what is done is skipped."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -33,7 +35,7 @@ class Encoder(nn.Sequential):
             channels = width
         layers.append(nn.Flatten())
         sizes = (channels * 8 * 8, *config.hidden, config.features)
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in pairwise(sizes):
             layers += _dense(inputs, outputs)
         super().__init__(*layers)
 

@@ -8,17 +8,17 @@ import torch
 from hamrepro.errors import ConfigError
 
 STREAMS = (
-    "init",        # initial weights
-    "order",       # order of the clips; step = epoch
-    "window",      # first frame of the training window
-    "reference",   # reference frame t of Eq. (11)
-    "posterior",   # reparametrisation noise
-    "prior",       # draws from the prior at evaluation
-    "bootstrap",   # resampling of clips
-    "pairing",     # which clip lends its content in a swap
-    "augment",     # judges' augmentation
-    "faces",       # the procedural renderer of faces
-    "content",     # which clips show their content by a single frame
+    "init",  # initial weights
+    "order",  # order of the clips; step = epoch
+    "window",  # first frame of the training window
+    "reference",  # reference frame t of Eq. (11)
+    "posterior",  # reparametrisation noise
+    "prior",  # draws from the prior at evaluation
+    "bootstrap",  # resampling of clips
+    "pairing",  # which clip lends its content in a swap
+    "augment",  # judges' augmentation
+    "faces",  # the procedural renderer of faces
+    "content",  # which clips show their content by a single frame
 )
 
 

@@ -201,8 +201,7 @@ def compare_all(
             continue
         worst = max((abs(old - new) for _, _, old, new, _ in found if None not in (old, new)), default=0.0)
         good = all(right for *_, right in found)
-        print(
-            f"{'same' if good else 'DIFFERS'} {'/'.join(map(str, names))}: {len(found)} metrics, largest difference {worst:.1e}"
-        )
+        word, name = "same" if good else "DIFFERS", "/".join(map(str, names))
+        print(f"{word} {name}: {len(found)} metrics, largest difference {worst:.1e}", flush=True)
         rows += found
     return rows

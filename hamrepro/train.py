@@ -105,7 +105,7 @@ def _guard(terms: Tensor, names: list[str], steps: list[int], folder: Path) -> N
         raise NonFiniteError(
             f"step {steps[bad]}: {dict(zip(names, terms[bad].tolist(), strict=True))}",
             "finite terms",
-            f"last good checkpoint: {states[-1] if states else 'none'}; lower the learning rate, or use precision float32",
+            f"last good checkpoint: {states[-1] if states else 'none'}; lower the learning rate, or use float32",
         )
 
 
@@ -180,7 +180,7 @@ def train(
                     terms = model.loss(
                         batch.clips,
                         batch.action,
-                        lambda stream: generator(seed, stream, done),
+                        lambda stream, step=done: generator(seed, stream, step),
                         cyclic=batch.cyclic,
                         estimate=estimate(training, done),
                     )

@@ -55,8 +55,7 @@ ConvTranspose2d 3x64x64 19203
 BatchNorm2d 3x64x64 6
 Tanh 3x64x64 0
 """
-TABLE_4 = (
-    """
+TABLE_4 = """
 Linear 4096 1126400
 BatchNorm1d 4096 8192
 LeakyReLU 4096 0
@@ -67,11 +66,8 @@ Unflatten 256x4x4 0
 ConvTranspose2d 256x8x8 1638656
 BatchNorm2d 256x8x8 512
 LeakyReLU 256x8x8 0
-"""
-    + TABLE_4_END.lstrip()
-)
-TABLE_4_OFFICIAL = (
-    """
+""" + TABLE_4_END.lstrip()
+TABLE_4_OFFICIAL = """
 Linear 4096 1126400
 BatchNorm1d 4096 8192
 LeakyReLU 4096 0
@@ -79,9 +75,7 @@ Linear 16384 67125248
 BatchNorm1d 16384 32768
 LeakyReLU 16384 0
 Unflatten 256x8x8 0
-"""
-    + TABLE_4_END.lstrip()
-)
+""" + TABLE_4_END.lstrip()
 TABLE_5 = {
     "content.lstm.weight_ih_l0": (1024, 2048), "content.lstm.weight_hh_l0": (1024, 256),
     "content.lstm.bias_ih_l0": (1024,), "content.lstm.bias_hh_l0": (1024,),

@@ -127,8 +127,13 @@ class Mocogan(nn.Module):
         return Motion(category, normal((count, MOTION), like, noise), normal((count, frames, MOTION), like, noise))
 
     def loss(
-        self, clips: Tensor, action: Tensor, noise: Noise, *,
-        cyclic: Tensor | None = None, estimate: Estimate = EXACT,
+        self,
+        clips: Tensor,
+        action: Tensor,
+        noise: Noise,
+        *,
+        cyclic: Tensor | None = None,
+        estimate: Estimate = EXACT,
     ) -> dict[str, Tensor]:
         """Sum of all players' losses, batch means in nats; `action` is the category of the real clips.
 
@@ -158,8 +163,11 @@ class Mocogan(nn.Module):
         generating = is_real(fooled(self.frame_critic, made_frame), 1) + is_real(verdict, 1)
         category_made = functional.cross_entropy(shown, asked)
         terms = {
-            "generator": generating, "category_made": category_made, "frame_critic": frame_critic,
-            "clip_critic": clip_critic, "category_real": category_real,
+            "generator": generating,
+            "category_made": category_made,
+            "frame_critic": frame_critic,
+            "clip_critic": clip_critic,
+            "category_real": category_real,
         }
         return {"loss": torch.stack(list(terms.values())).sum()} | terms
 

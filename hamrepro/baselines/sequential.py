@@ -108,8 +108,13 @@ class SequentialVae(Trunk):
             return Codes(static, motion, f, z)
 
     def loss(
-        self, clips: Tensor, action: Tensor, noise: Noise, *,
-        cyclic: Tensor | None = None, estimate: Estimate = EXACT,
+        self,
+        clips: Tensor,
+        action: Tensor,
+        noise: Noise,
+        *,
+        cyclic: Tensor | None = None,
+        estimate: Estimate = EXACT,
     ) -> dict[str, Tensor]:
         """Minus the bound and the model's own penalties, batch means in nats per clip.
 

@@ -103,8 +103,13 @@ class Skd(Trunk):
         return koopman_operator(gram, cross)
 
     def loss(
-        self, clips: Tensor, action: Tensor, noise: Noise, *,
-        cyclic: Tensor | None = None, estimate: Estimate = EXACT,
+        self,
+        clips: Tensor,
+        action: Tensor,
+        noise: Noise,
+        *,
+        cyclic: Tensor | None = None,
+        estimate: Estimate = EXACT,
     ) -> dict[str, Tensor]:
         """Published weights 15 : 1 : 1 : 1 of mean squares (frames on [0, 1]), all scaled to nats of the first.
 
@@ -130,7 +135,10 @@ class Skd(Trunk):
         latent, spectrum = 4 * nats / 15 * latent, 4 * nats / 15 * spectrum
         total = prediction + latent + spectrum - reconstruction
         return {
-            "loss": total, "reconstruction": reconstruction, "prediction": prediction, "latent": latent,
+            "loss": total,
+            "reconstruction": reconstruction,
+            "prediction": prediction,
+            "latent": latent,
             "spectrum": spectrum,
         }
 
