@@ -343,7 +343,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def fetch(retries: int = 0) -> Path:
-    return sheets.fetch(retries=retries, timeout=0.15, progress=False)
+    return sheets.fetch(retries=retries, timeout=0.8, progress=False)
 
 
 def test_a_good_fetch_and_a_warm_cache(server: Server, monkeypatch: pytest.MonkeyPatch):
