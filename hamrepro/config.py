@@ -62,7 +62,8 @@ class TrainConfig:
         schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).
         windows: `first`, frames 1..8; `cyclic`, half of the windows begin at a random phase (Deviation D13);
             `random`, any window of a longer take.
-        decoded_frames, content_frames, single_frame_content, kl_frames: see `hamrepro.elbo.Estimate`.
+        decoded_frames, content_frames, single_frame_content, kl_frames, prior_states, periods: see
+            `hamrepro.elbo.Estimate`.
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
         precision: `auto` (two-second calibration), `float32` or `bfloat16`.
         checkpoint_every: steps between checkpoints.
@@ -82,25 +83,29 @@ class TrainConfig:
     content_frames: str = "clip"
     single_frame_content: float = 0.0
     kl_warmup: float = 0.0
+    prior_states: float = 0.0
+    periods: int = 1
     precision: str = "auto"
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
-        check(self, whole(1), "steps", "checkpoint_every")
+        check(self, whole(1), "steps", "checkpoint_every", "periods")
         check(self, whole(2), "batch")  # a batch norm needs two
         check(self, whole(1, optional=True), "decoded_frames")
         check(self, number(above=0), "learning_rate", "muon_learning_rate")
         check(self, number(above=0, optional=True), "scale_learning_rate")
         check(self, numbers(decay, 2), "betas")
-        check(self, share, "single_frame_content", "kl_warmup")
+        check(self, share, "single_frame_content", "kl_warmup", "prior_states")
         check(self, among("adam", "muon"), "optimiser")
         check(self, among("constant", "one-cycle"), "schedule")
         check(self, among("first", "cyclic", "random"), "windows")
         check(self, among("reference", "all"), "kl_frames")
-        check(self, among("clip", "window"), "content_frames")
+        check(self, among("clip", "window", "apart"), "content_frames")
         check(self, among("auto", "float32", "bfloat16"), "precision")
         if self.kl_frames == "all" and (self.content_frames, self.single_frame_content) != ("clip", 0.0):
             raise ConfigError("kl_frames 'all' with content from windows or single frames", "content from the clip")
+        if self.windows != "cyclic" and (self.prior_states, self.periods) != (0.0, 1):
+            raise ConfigError("prior_states or periods without a cycle", "windows 'cyclic', or prior_states 0, periods 1")
 
 
 @dataclass(frozen=True)
@@ -141,8 +146,9 @@ class RunConfig:
 
 
 _LAPTOP_TRAINING = TrainConfig(
-    steps=3000, batch=48, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle",
-    windows="cyclic", decoded_frames=3, content_frames="window", single_frame_content=0.5, kl_warmup=0.6,
+    steps=2500, batch=48, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle",
+    windows="cyclic", decoded_frames=3, content_frames="apart", single_frame_content=0.5, kl_warmup=0.6,
+    prior_states=0.3, periods=16,
 )  # fmt: skip
 _LAPTOP_NETWORK = ModelConfig(
     encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
@@ -200,11 +206,13 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("mocogan", "sprites-procedural"): _PER_ACTION_VIEW,
 }
 
+_NO_CYCLE = {"prior_states": 0.0, "periods": 1}
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
     "elliptic": {"family": "elliptic"},
     "random-start": {"start": "random"},
-    "windows-first": {"windows": "first"},
+    "windows-first": {"windows": "first"} | _NO_CYCLE,
     "adam": {"optimiser": "adam", "schedule": "one-cycle"},
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
@@ -239,7 +247,7 @@ def configure(preset: str, dataset: str, model: str) -> RunConfig:
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug")) and training.windows != "first":
-        changes["windows"] = "random"
+        changes |= {"windows": "random"} | _NO_CYCLE
     network_fields = {key: value for key, value in changes.items() if hasattr(network, key)}
     training_fields = {key: value for key, value in changes.items() if hasattr(training, key)}
     return RunConfig(preset, dataset, model, replace(network, **network_fields), replace(training, **training_fields))

@@ -16,12 +16,15 @@ class Estimate(NamedTuple):
     Attributes:
         decoded_frames: draw the sum over t' on this many frames per clip, without replacement, scaled by T over
             their number: unbiased (None: all frames; Deviation D15).
-        content_frames: `clip`, q(z | x_{1:T}); `window`, q(z | x_{t-w+1:t}), the frames the momentum sees.
-            A bound with either (Deviation D17).
-        single_frame_content: share of the clips whose content is inferred from frame t alone, repeated:
-            content must not depend on the frame it is read from (Deviation D17).
+        content_frames: `clip`, q(z | x_{1:T}); `window`, q(z | x_{t-w+1:t}), the frames the momentum sees; `apart`,
+            two frames drawn without regard to t, so that content cannot tell the phase (Deviation D17).
+        single_frame_content: share of the clips whose content is inferred from one frame, repeated: content must
+            not depend on the frame it is read from (Deviation D17).
         kl_frames: `reference`, the sampled frame only; `all`, the release's sum over frames (Deviation D8).
         kl_weight: of the KL terms in the loss; 1 is the bound (Deviation D18).
+        prior_states: share of the clips whose state is drawn from the prior instead of the posterior; the cycle is
+            then taken to begin where the frames drawn fit it best. KL 0: a bound as well (Deviation D19).
+        periods: of a cycle, frames are drawn from so many periods, not one: out to frame T * periods (Deviation D20).
     """
 
     decoded_frames: int | None = None
@@ -29,6 +32,8 @@ class Estimate(NamedTuple):
     single_frame_content: float = 0.0
     kl_frames: str = "reference"
     kl_weight: float = 1.0
+    prior_states: float = 0.0
+    periods: int = 1
 
 
 EXACT = Estimate()

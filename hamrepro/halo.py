@@ -16,6 +16,19 @@ from hamrepro.gaussian import Gaussian, emission_log_prob
 from hamrepro.networks import ContentNetwork, Decoder, Encoder, MomentumNetwork, PositionNetwork
 
 
+@torch.no_grad()
+def _best_phase(means: Tensor, clips: Tensor, columns: Tensor) -> Tensor:
+    """Of all ways to begin a cycle, the one the drawn frames fit best: their frame numbers in it, (B, n)."""
+    frames = clips.shape[1]
+    drawn, real = means.flatten(2), clips.flatten(2)
+    errors = real.square().sum(-1)[:, None] - 2 * drawn @ real.mT
+    shifted = (columns[:, None] + torch.arange(frames, device=columns.device)[:, None]) % frames
+    rows = torch.arange(len(clips), device=columns.device)[:, None, None]
+    part = torch.arange(columns.shape[1], device=columns.device)
+    best = errors[rows, part, shifted].sum(-1).argmin(1)
+    return shifted[rows[:, 0, 0], best]
+
+
 class Halo(nn.Module):
     """The model of Figure 1.
 
@@ -96,27 +109,43 @@ class Halo(nn.Module):
         window = self.window(frames, reference, cyclic)
         if estimate.content_frames == "window":
             seen = content = self.features(clips[rows[:, None], window])
+        elif estimate.content_frames == "apart":
+            other = torch.randint(frames, (batch, 2), generator=noise("content")).to(action.device)
+            both = self.features(clips[rows[:, None], torch.cat([window, other], 1)])
+            seen, content = both[:, : self.momentum.window], both[:, self.momentum.window :]
         else:
             content = self.features(clips)
             seen = content[rows[:, None], window]
         if estimate.single_frame_content:
             single = torch.rand(batch, generator=noise("content")) < estimate.single_frame_content
-            content = torch.where(single.to(action.device)[:, None, None], seen[:, -1:].expand_as(content), content)
+            content = torch.where(single.to(action.device)[:, None, None], content[:, -1:].expand_as(content), content)
+        if estimate.content_frames == "apart":
+            content = content.repeat(1, frames // 2, 1)
         posterior = self._posterior(self.content(content), seen, action, reference)
         draw = noise("posterior")
         z, q, p = (
             part.sample(torch.randn(part.mean.shape, generator=draw).to(action.device)) for part in posterior[:3]
         )
-        positions, targets = self.positions(PhaseSpace(q, p), action, reference, frames), clips
+        state, free = self._some_from_prior(PhaseSpace(q, p), estimate.prior_states, noise("prior"))
+        positions = self.positions(state, action, reference, frames * estimate.periods)
         decoded = estimate.decoded_frames or frames
-        if decoded < frames:
-            columns = torch.rand(batch, frames, generator=draw).argsort(1)[:, :decoded].to(action.device)
-            positions, targets = positions[rows[:, None], columns], targets[rows[:, None], columns]
-        log_likelihood = emission_log_prob(targets, self.decode(z, positions)) * (frames / decoded)
+        columns = torch.rand(batch, frames, generator=draw).argsort(1)[:, :decoded].to(action.device)
+        period = torch.randint(estimate.periods, columns.shape, generator=draw).to(action.device)
+        means = self.decode(z, positions[rows[:, None], columns + frames * period])
+        if estimate.prior_states:
+            columns = torch.where(free[:, None], _best_phase(means, clips, columns), columns)
+        log_likelihood = emission_log_prob(clips[rows[:, None], columns], means) * (frames / decoded)
         elbo = Elbo.of(posterior, log_likelihood)
         if estimate.kl_frames == "all":
             elbo = elbo._replace(**self._kl_of_all_frames(content, action, cyclic))
-        return elbo.terms(estimate.kl_weight)
+        kept = {name: getattr(elbo, name).masked_fill(free, 0) for name in ("kl_position", "kl_momentum")}
+        return elbo._replace(**kept).terms(estimate.kl_weight)
+
+    def _some_from_prior(self, state: PhaseSpace, share: float, noise: torch.Generator) -> tuple[PhaseSpace, Tensor]:
+        """A share of the states replaced by draws from the prior, and which they are (B,). Deviation D19."""
+        free = (torch.rand(len(state.q), generator=noise) < share).to(state.q.device)
+        drawn = self.prior_state(len(state.q), noise)
+        return PhaseSpace(*(torch.where(free[:, None], *pair) for pair in zip(drawn, state, strict=True))), free
 
     def _kl_of_all_frames(self, features: Tensor, action: Tensor, cyclic: Tensor | None) -> dict[str, Tensor]:
         """KL of position and momentum summed over every frame as reference (B,): the release's bound."""
