@@ -105,7 +105,8 @@ class TrainConfig:
         if self.kl_frames == "all" and (self.content_frames, self.single_frame_content) != ("clip", 0.0):
             raise ConfigError("kl_frames 'all' with content from windows or single frames", "content from the clip")
         if self.windows != "cyclic" and (self.prior_states, self.periods) != (0.0, 1):
-            raise ConfigError("prior_states or periods without a cycle", "windows 'cyclic', or prior_states 0, periods 1")
+            expected = "windows 'cyclic', or prior_states 0 and periods 1"
+            raise ConfigError("prior_states or periods without a cycle", expected)
 
 
 @dataclass(frozen=True)

@@ -40,16 +40,6 @@ class Encoder(nn.Sequential):
         super().__init__(*layers)
 
 
-class _Map(nn.Unflatten):
-    """Vectors to maps, channels last: transposed convolutions are 2.6 times slower on maps laid out otherwise."""
-
-    def __init__(self, shape: tuple[int, int, int]) -> None:
-        super().__init__(1, shape)
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        return super().forward(vectors).contiguous(memory_format=torch.channels_last)
-
-
 class Decoder(nn.Sequential):
     """Content and position to frame means: two linear layers, transposed convolutions. Paper: Table 4.
 
@@ -64,7 +54,7 @@ class Decoder(nn.Sequential):
         layers: list[nn.Module] = [
             *_dense(inputs, config.hidden[0]),
             *_dense(config.hidden[0], first * side * side),
-            _Map((first, side, side)),
+            nn.Unflatten(1, (first, side, side)),
         ]
         channels = first
         for width in widths:
@@ -75,6 +65,14 @@ class Decoder(nn.Sequential):
         nn.init.constant_(last.bias, config.background)
         layers += [nn.ConvTranspose2d(channels, 3, 5, 1, 2), last, nn.Tanh()]
         super().__init__(*layers)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """codes (N, inputs) -> frame means (N, 3, 64, 64)."""
+        for layer in self:
+            codes = layer(codes)
+            if isinstance(layer, nn.Unflatten):  # transposed convolutions run 2.6 times faster on maps laid out so
+                codes = codes.contiguous(memory_format=torch.channels_last)
+        return codes
 
 
 class GaussianHead(nn.Module):

@@ -98,6 +98,8 @@ WRONG = {
     "windows": ["last"],
     "kl_frames": ["none"],
     "content_frames": ["frame"],
+    "prior_states": [-0.1, 1.5],
+    "periods": [0, 2.5],
     "precision": ["float16", "bf16"],
 }
 
@@ -108,6 +110,12 @@ def test_a_setting_out_of_bounds_is_refused_by_name(name, value):
     with pytest.raises(ConfigError, match=f"^{name} = ") as caught:
         replace(part, **{name: value})
     assert caught.value.expected
+
+
+@pytest.mark.parametrize("change", [{"prior_states": 0.5}, {"periods": 2}])
+def test_what_needs_a_cycle_is_refused_without_one(change):
+    with pytest.raises(ConfigError, match="without a cycle"):
+        replace(TrainConfig(), **change)
 
 
 def test_every_setting_has_a_bound():
