@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,13 @@ class Faces:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def frames_sha256(self) -> str:
+        """Hash of all frames of the cache, read anew: `sha256` where nothing was damaged since."""
+        digest = sha256()
+        for number in range(0, len(self._store), 1000):
+            digest.update(self._store[number : number + 1000])
+        return digest.hexdigest()
 
     def clips(self, index: Tensor, start: Tensor | None = None, frames: int | None = None) -> Tensor:
         """Clips by number: uint8 (B, T, 3, 64, 64).

@@ -42,7 +42,22 @@ def test_a_clean_tree_is_read_whole(tree: Path) -> None:
     assert (len(report.subjects), len(report.takes), report.frames) == (2, 24, 72)
     assert [t.key for t in report.takes] == sorted(t.key for t in report.takes)
     assert "2 subjects, 24 takes, 72 frames" in next(report.lines())
-    assert any("the paper has 52" in line for line in report.lines())
+    assert report.faults == ("2 subjects, not 52",) and list(report.lines())[-1] == "  WRONG: 2 subjects, not 52"
+
+
+def test_a_whole_folder_has_no_faults(tmp_path: Path) -> None:
+    for subject in range(1, 53):
+        take(tmp_path / f"subjects3/{subject:03d}" / EXPRESSIONS[subject % 6] / "take000", 2)
+    assert check(tmp_path).faults == ()
+    take(tmp_path / "subjects3/001/neutral/take000", 2)
+    assert check(tmp_path).faults == (), "what the protocol leaves out is no fault"
+    take(tmp_path / "subjects3/001/anger/take009", 1)
+    assert check(tmp_path).faults == ("1 takes or folders skipped",)
+
+
+def test_an_expression_nobody_shows_is_a_fault(tmp_path: Path) -> None:
+    take(tmp_path / "subjects3/001/anger/take000", 2)
+    assert any("no take of disgust, fear" in fault for fault in check(tmp_path).faults)
 
 
 def test_the_root_may_be_subjects3_itself(tree: Path) -> None:
