@@ -159,7 +159,10 @@ class _Walk:
             if "end" in sub.name.lower():
                 self.skip(sub, "folder named *end*", expected=True)
             elif _TAKE.fullmatch(sub.name):
-                self.take(subject, session, label, sub.name, sub, self.listing(sub)[1])
+                inner, frames = self.listing(sub)
+                for other in inner:
+                    self.skip(other, "unknown folder inside a take")
+                self.take(subject, session, label, sub.name, sub, frames)
             else:
                 self.skip(sub, "unknown folder, expected take<NNN>")
         if not files and not folders:
@@ -178,11 +181,13 @@ class _Walk:
             return self.skip(folder, f"{frames[numbers.index(-1)].name} has no frame number")
         if len(set(numbers)) < len(numbers):
             return self.skip(folder, "two files with the same frame number")
-        ordered = sorted(zip(numbers, frames, strict=True))
-        gaps = ordered[-1][0] - ordered[0][0] + 1 - len(ordered)
+        take = Take(subject, session, label, name, tuple(f for _, f in sorted(zip(numbers, frames, strict=True))))
+        if take.key in {known.key for known in self.takes}:
+            return self.skip(folder, f"a second folder for {take.key}, names differ in case only")
+        gaps = max(numbers) - min(numbers) + 1 - len(numbers)
         if gaps:
             self.notes.append(f"{folder.relative_to(self.root).as_posix()}: {gaps} frame numbers missing")
-        self.takes.append(Take(subject, session, label, name, tuple(f for _, f in ordered)))
+        self.takes.append(take)
 
 
 def licensed_folder() -> Path:

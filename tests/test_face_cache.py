@@ -179,6 +179,15 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: py
     assert "HAMREPRO_CACHE" in error.value.next_step
 
 
+def test_a_frame_that_cannot_be_looked_at_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = check(photographed(tmp_path / "mug"))
+    report.takes[1].frames[3].unlink()
+    monkeypatch.setattr("hamrepro.face_sources.check", lambda _: report)
+    with pytest.raises(DataError, match=r"img_0003\.jpg cannot be read") as error:
+        prepare("mug", root=tmp_path / "mug", progress=False)
+    assert "data check mug" in error.value.next_step
+
+
 def test_the_cache_lies_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAMREPRO_CACHE", str(tmp_path))
     assert face_cache.cache_folder() == tmp_path
