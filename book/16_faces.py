@@ -22,6 +22,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch
 from IPython.display import Image, Markdown, display
@@ -30,7 +31,7 @@ from PIL import ImageDraw
 
 from hamrepro import figures, judges, mug, tables
 from hamrepro.errors import JudgeError
-from hamrepro.face_crops import VARIANTS, crop, detect, face_box
+from hamrepro.face_crops import VARIANTS, Box, crop, detect, face_box
 from hamrepro.face_sources import drawn_sources
 from hamrepro.face_splits import assign
 from hamrepro.facs.expressions import EXPRESSIONS, PROTOTYPES, UNITS, perform
@@ -133,7 +134,7 @@ for frame in probes:
         if found is not None:
             corner = (found.left + found.side, found.top + found.side)
             ImageDraw.Draw(picture).rectangle((found.left, found.top, *corner), outline=colour, width=2)
-    drawn.append(crop(picture.__array__(), type(box)(0, 0, 256), side=192))
+    drawn.append(crop(np.asarray(picture), Box(0, 0, 256), side=192))
 
 # %% mystnb={"image": {"alt": "Five frames of a drawn person with the detected and the median face box"}}
 show([row(drawn)])
@@ -178,7 +179,7 @@ pd.DataFrame({
 # The 52 people, at the first frame of a take:
 
 # %% mystnb={"image": {"alt": "Fifty-two drawn people of different heads, skins, hair, beards and glasses, in four rows"}}
-whole = type(box)(0, 0, 256)
+whole = Box(0, 0, 256)
 people = [crop(next(render_frames(number, "happiness", 0, [0])), whole, side=80) for number in range(1, 53)]
 show([row(people[first : first + 13]) for first in range(0, 52, 13)])
 
