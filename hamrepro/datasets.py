@@ -92,8 +92,11 @@ def digests(name: str) -> dict[str, str]:
 
     clip_set = load(name, "train")
     if isinstance(clip_set, Faces):
-        names = {split: "\n".join(load(name, split).keys) for split in ("fit", "validation", "test")}
-        return {"frames": clip_set.frames_sha256()} | {k: sha256(v.encode()).hexdigest() for k, v in names.items()}
+        found = {"frames": clip_set.frames_sha256()}
+        for split in ("fit", "validation", "test"):
+            names = "\n".join(key for key, part in clip_set.parts.items() if part == split)
+            found[split] = sha256(names.encode()).hexdigest()
+        return found
     assert isinstance(clip_set, Sprites)
     found = {"layers and split": clip_set.sha256}
     for label, block in enumerate(LABELS):

@@ -195,13 +195,9 @@ def _fill(
     (folder / "parts").mkdir(exist_ok=True)
     work = partial(_crop_into, folder=folder, variant=variant)
     bar = partial(
-        tqdm,
-        total=len(sources),
-        desc=f"faces to {folder.name}",
-        unit="take",
-        file=sys.stderr,
+        tqdm, total=len(sources), desc=f"faces to {folder.name}", unit="take", file=sys.stderr,
         disable=None if progress else True,
-    )
+    )  # fmt: skip
     if workers > 1:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -243,11 +239,10 @@ def _pack(folder: Path, identity: Manifest, sources: Sequence[Source]) -> Manife
         "sha256": digest.hexdigest(),
         "takes": [line for line in lines if line["frames"]],
         "skipped": [
-            {"key": line["key"], "reason": line["reason"], "expected": line.get("expected", False)}
-            for line in lines
-            if not line["frames"]
+            {name: line.get(name, False) for name in ("key", "reason", "expected")}
+            for line in lines if not line["frames"]
         ],
-    }
+    }  # fmt: skip
     draft = folder / "manifest.tmp"
     draft.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     draft.replace(folder / "manifest.json")

@@ -34,7 +34,8 @@ class Faces:
 
     Attributes:
         targets: action (six expressions), identity. groups: subject numbers (positions in `classes["identity"]`).
-        skipped: (take or folder, reason) of everything left out of the cache.
+        skipped: (take or folder, reason) of everything left out of the cache. parts: take -> "fit", "validation" or
+            "test", of all takes.
 
     Raises:
         ConfigError: unknown split, partition or window.
@@ -64,6 +65,7 @@ class Faces:
         self.name, self.split = str(manifest["dataset"]), split
         self.sha256 = str(manifest["sha256"])
         self.keys = tuple(take["key"] for take in chosen)
+        self.parts = {take["key"]: part for take, part in zip(takes, parts, strict=True)}
         self.skipped = tuple(
             (skip["key"], skip["reason"]) for part in ("left_out", "skipped") for skip in manifest[part]
         )
