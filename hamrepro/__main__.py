@@ -48,14 +48,30 @@ def fetch(dataset: str = "sprites") -> None:
 
 @data.command()
 def check(dataset: str) -> None:
-    """Print the sha256 of every block of a data set; exit 0 only where all are as expected."""
+    """Print what a data set holds, the sha256 of every block; exit 0 only where all is as expected."""
     from hamrepro.datasets import check as check_blocks
 
+    faults = _check_folder() if dataset == "mug" else False
     blocks = check_blocks(dataset)
     for block, digest, expected, right in blocks:
         typer.echo(f"{'ok ' if right else 'BAD'} {digest} {block}" + ("" if right else f" (expected {expected})"))
-    if not all(right for *_, right in blocks):
+    if faults or not all(right for *_, right in blocks):
         raise typer.Exit(1)
+
+
+def _check_folder() -> bool:
+    """Print what the licensed folder holds and what became of it. True where results would not be MUG's."""
+    from hamrepro.face_sources import prepare
+    from hamrepro.mug import check as check_folder
+    from hamrepro.mug import line
+
+    report = check_folder()
+    typer.echo("\n".join(report.lines()))
+    manifest = prepare("mug")[0]
+    typer.echo(f"faces found in {len(manifest['takes'])} of {len(report.takes)} takes")
+    for skip in manifest["skipped"]:
+        typer.echo(line(skip["key"], skip["reason"], skip["expected"]))
+    return bool(report.faults) or not all(skip["expected"] for skip in manifest["skipped"])
 
 
 @app.command()

@@ -36,7 +36,7 @@ def examine(
     """A judge on real clips: per reading accuracy, entropies (nats), IS, calibration error, confusion matrix.
 
     Args:
-        phases: windows that begin at any frame of the cycle. blurred: after a 3x3 box blur.
+        phases: windows that begin at any frame of the cycle, or of the take. blurred: after a 3x3 box blur.
     """
     answers: dict[str, list[NDArray[np.float64]]] = {}
     place = next(judge.parameters()).device
@@ -66,8 +66,7 @@ def examine(
 def certify(judge: Judge, clip_set: ClipSet, *, blur: bool = False) -> dict[str, Any]:
     """A judge's card: what it is worth on the real test clips, what it must reach, what it misses."""
     tests = {"test": dict(examine(judge, clip_set)), "test, blurred 3x3": dict(examine(judge, clip_set, blurred=True))}
-    if clip_set.cyclic:
-        tests["test, any phase"] = dict(examine(judge, clip_set, phases=True))
+    tests["test, any phase" if clip_set.cyclic else "test, any window"] = dict(examine(judge, clip_set, phases=True))
     for name, readings in tests.items():
         for values in readings.values() if name != "test" else ():
             del values["confusion"]

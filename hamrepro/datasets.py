@@ -81,16 +81,23 @@ def digests(name: str) -> dict[str, str]:
     """sha256 of the parts of a data set.
 
     Sprites: "layers and split", then every action-view as the bytes of its uint8 array (1296, 8, 64, 64, 3), characters
-    in the order of their ids; some seconds. Faces: "train" and "test".
+    in the order of their ids; some seconds. Faces: "frames", all of them as they lie in the cache, then the names of
+    the takes of every split.
 
     Raises:
         ConfigError, DataError: see `load`.
     """
+    from hamrepro.faces import Faces
     from hamrepro.sprites import CHARACTERS, LABELS, Sprites
 
     clip_set = load(name, "train")
-    if not isinstance(clip_set, Sprites):
-        return {split: load(name, split).sha256 for split in ("train", "test")}
+    if isinstance(clip_set, Faces):
+        found = {"frames": clip_set.frames_sha256()}
+        for split in ("fit", "validation", "test"):
+            names = "\n".join(key for key, part in clip_set.parts.items() if part == split)
+            found[split] = sha256(names.encode()).hexdigest()
+        return found
+    assert isinstance(clip_set, Sprites)
     found = {"layers and split": clip_set.sha256}
     for label, block in enumerate(LABELS):
         digest = sha256()

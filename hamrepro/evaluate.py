@@ -36,17 +36,15 @@ def of_model(model: nn.Module) -> Generate:
     return generate
 
 
-def trivial(name: str) -> Generate:
-    """Rows any model must beat, or cannot: the first frame repeated, the mean frame, the truth itself."""
+def trivial(name: str) -> Generate | None:
+    """Rows any model must beat, or cannot: the first frame repeated, the mean of the frames seen, the truth (None)."""
 
     def generate(clips: Tensor, action: Tensor, frames: int, skip: int, conditioning: str) -> Tensor:
-        truth = clips.double() / 255  # exactly the truth as the metrics see it
-        if name == "ground-truth":
-            return truth[:, torch.arange(skip, frames) % truth.shape[1]]
-        frame = truth[:, :1] if name == "copy-first" else truth.mean(1, keepdim=True)
+        seen = clips.double() / 255  # exactly the truth as the metrics see it
+        frame = seen[:, :1] if name == "copy-first" else seen.mean(1, keepdim=True)
         return frame.expand(-1, frames - skip, -1, -1, -1)
 
-    return generate
+    return None if name == "ground-truth" else generate
 
 
 def subset(clip_set: ClipSet) -> Tensor:
@@ -59,7 +57,7 @@ def subset(clip_set: ClipSet) -> Tensor:
 
 @torch.inference_mode()
 def score_frames(
-    generate: Generate,
+    generate: Generate | None,
     clip_set: ClipSet,
     index: Tensor,
     conditioning: str,
@@ -74,6 +72,7 @@ def score_frames(
     """SSIM, PSNR and MSE of every frame on [0, 1], frames skip+1..frames of each clip. Paper: Table 1.
 
     Args:
+        generate: it sees the clips' training length; None: the truth of the frames scored, of a cycle or not.
         label: the target that u is, `ModelConfig.label`.
 
     Returns:
@@ -84,11 +83,13 @@ def score_frames(
         index.split(batch), desc=progress, file=sys.stderr, disable=None if progress and sys.stderr.isatty() else True
     )
     for part in parts:
-        clips = clip_set.clips(part)
-        action = clip_set.targets[label][part].to(device)
-        made = generate(clips.to(device), action, frames, skip, conditioning).clamp(0, 1).cpu()
         start = torch.full_like(part, skip) if skip else None
         truth = clip_set.clips(part, start, frames - skip)
+        if generate is None:
+            made = truth.double() / 255
+        else:
+            clips, action = clip_set.clips(part).to(device), clip_set.targets[label][part].to(device)
+            made = generate(clips, action, frames, skip, conditioning).clamp(0, 1).cpu()
         for name, row in rows.items():
             row.append(getattr(metrics, name)(made, truth))
     return {name: np.concatenate(row) for name, row in rows.items()}
@@ -106,7 +107,7 @@ def generation_metrics(
 
 
 def evaluate_generation(
-    generate: Generate,
+    generate: Generate | None,
     clip_set: ClipSet,
     *,
     quick: bool = False,

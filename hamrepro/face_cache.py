@@ -72,7 +72,8 @@ def code_sha256(*modules: str) -> str:
 
 
 def crop_take(source: Source, variant: Variant) -> tuple[np.ndarray, Manifest]:
-    """Faces of one take, uint8 (F, 64, 64, 3), and its line of the manifest. F = 0 with a `reason` when left out."""
+    """Faces of one take, uint8 (F, 64, 64, 3), and its line of the manifest. F = 0 with a `reason` when left out,
+    `expected` where the protocol says so."""
     line: Manifest = {
         "key": source.key,
         "subject": source.subject,
@@ -84,8 +85,9 @@ def crop_take(source: Source, variant: Variant) -> tuple[np.ndarray, Manifest]:
     kept = variant.kept(source.length)
     if not kept:
         return none, line | {
+            "expected": True,
             "reason": f"too short: {source.length} frames, variant {variant.name} needs "
-            f"{max(variant.shortest, 1)} and 16 after every {variant.step}-th is kept"
+            f"{max(variant.shortest, 1)} and 16 after every {variant.step}-th is kept",
         }
     digest, pictures = hashlib.sha256(), []
     try:
@@ -193,13 +195,9 @@ def _fill(
     (folder / "parts").mkdir(exist_ok=True)
     work = partial(_crop_into, folder=folder, variant=variant)
     bar = partial(
-        tqdm,
-        total=len(sources),
-        desc=f"faces to {folder.name}",
-        unit="take",
-        file=sys.stderr,
+        tqdm, total=len(sources), desc=f"faces to {folder.name}", unit="take", file=sys.stderr,
         disable=None if progress else True,
-    )
+    )  # fmt: skip
     if workers > 1:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -240,8 +238,11 @@ def _pack(folder: Path, identity: Manifest, sources: Sequence[Source]) -> Manife
         **identity,
         "sha256": digest.hexdigest(),
         "takes": [line for line in lines if line["frames"]],
-        "skipped": [{"key": line["key"], "reason": line["reason"]} for line in lines if not line["frames"]],
-    }
+        "skipped": [
+            {name: line.get(name, False) for name in ("key", "reason", "expected")}
+            for line in lines if not line["frames"]
+        ],
+    }  # fmt: skip
     draft = folder / "manifest.tmp"
     draft.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     draft.replace(folder / "manifest.json")

@@ -56,12 +56,7 @@ VARIANTS = {
     v.name: v
     for v in (
         Variant(
-            "paper",
-            2,
-            31,
-            0.0,
-            (0.1, 0.3, 0.5, 0.7, 0.9),
-            1.0,
+            "paper", 2, 31, 0.0, (0.1, 0.3, 0.5, 0.7, 0.9), 1.0,
             "HALO, Section 4 (every second frame); the box is smoothed over five frames, which the paper leaves open",
         ),
         Variant(
@@ -69,17 +64,16 @@ VARIANTS = {
         ),
         Variant("mocogan", 4, 64, 0.0, (0.5,), 1.0, "MoCoGAN's loader: every fourth frame, takes of 64 frames or more"),
         Variant(
-            "twostreamvan",
-            4,
-            40,
-            0.0,
-            (0.0,),
-            1.0,
+            "mocogan-chainer", 2, 45, 0.1, (0.5,), 1.0,
+            "raahii/mocogan-chainer: every second frame, last tenth dropped, takes long enough for two of its windows",
+        ),
+        Variant(
+            "twostreamvan", 4, 40, 0.0, (0.0,), 1.0,
             "TwoStreamVAN: box of frame 0, step 4; only the first of its four interleaved clips, the others leak",
         ),
         Variant("vdsm", 2, 39, 0.0, (0.5,), 1.0, "VDSM: every second frame, 20 frames or more"),
     )
-}
+}  # fmt: skip
 
 
 def variant(name: str) -> Variant:

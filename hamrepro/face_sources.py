@@ -65,10 +65,14 @@ def folder_sources(takes: Sequence[Take]) -> list[Source]:
 def _listing_sha256(report: Report) -> str:
     """What the folder holds, by path, size and time: another folder gets another cache."""
     digest = sha256()
-    for take in report.takes:
-        for file in take.frames:
+    for file in (file for take in report.takes for file in take.frames):
+        try:
             status = file.stat()
-            digest.update(f"{file.relative_to(report.root)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        except OSError as error:
+            raise DataError(
+                f"{file} cannot be read: {error.strerror}", "files you may read", "python -m hamrepro data check mug"
+            ) from error
+        digest.update(f"{file.relative_to(report.root)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ class Faces:
 
     Attributes:
         targets: action (six expressions), identity. groups: subject numbers (positions in `classes["identity"]`).
-        skipped: (take or folder, reason) of everything left out of the cache.
+        skipped: (take or folder, reason) of everything left out of the cache. parts: take -> "fit", "validation" or
+            "test", of all takes.
 
     Raises:
         ConfigError: unknown split, partition or window.
@@ -63,6 +65,7 @@ class Faces:
         self.name, self.split = str(manifest["dataset"]), split
         self.sha256 = str(manifest["sha256"])
         self.keys = tuple(take["key"] for take in chosen)
+        self.parts = {take["key"]: part for take, part in zip(takes, parts, strict=True)}
         self.skipped = tuple(
             (skip["key"], skip["reason"]) for part in ("left_out", "skipped") for skip in manifest[part]
         )
@@ -81,6 +84,13 @@ class Faces:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def frames_sha256(self) -> str:
+        """Hash of all frames of the cache, read anew: `sha256` where nothing was damaged since."""
+        digest = sha256()
+        for number in range(0, len(self._store), 1000):
+            digest.update(self._store[number : number + 1000])
+        return digest.hexdigest()
 
     def clips(self, index: Tensor, start: Tensor | None = None, frames: int | None = None) -> Tensor:
         """Clips by number: uint8 (B, T, 3, 64, 64).

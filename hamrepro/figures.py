@@ -17,7 +17,7 @@ from hamrepro.checkpoint import write_atomically
 from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import DataError, ShapeError
 from hamrepro.randomness import generator
-from hamrepro.records import ROOT
+from hamrepro.records import ROOT, WEIGHTS, weights_path
 from hamrepro.shipping import load_shipped
 
 FOLDER = ROOT / "book" / "_static" / "figures"
@@ -153,31 +153,42 @@ def save(picture: Image.Image | bytes, path: Path, credit: str, *, scale: int = 
 
 
 def draw(model: nn.Module, clip_set: ClipSet) -> dict[str, tuple[list[Tensor], dict[str, Any]]]:
-    """Rows of every figure of a model, with the keyword arguments of its `strip`."""
+    """Rows of every figure of a model, with keyword arguments of its `strip`; Figure 3 of the paper has no faces."""
+    kinds = len(clip_set.classes["action"])
+    drawn = {
+        "figure-2": (generation(model, clip_set, chosen(clip_set, 3)), 3),
+        "figure-3": (swapping(model, clip_set, chosen(clip_set, 4)) if "view" in clip_set.targets else [], 4),
+        "figure-4": (image_to_sequence(model, clip_set, chosen(clip_set, 2)), kinds),
+        "figure-4-prior": (unconditional(model, clip_set, 6), 6),
+        "figure-6": (generation(model, clip_set, chosen(clip_set, 6, page=1)), 3),
+        "figure-7": (image_to_sequence(model, clip_set, chosen(clip_set, 3, page=1)), kinds),
+        "figure-8": (image_to_sequence(model, clip_set, chosen(clip_set, 3, page=2)), kinds),
+        "figure-9": (swapping(model, clip_set, chosen(clip_set, 8, page=1)), 4),
+    }
     return {
-        "figure-2": (generation(model, clip_set, chosen(clip_set, 3)), {"gaps": (2, 5)}),
-        "figure-3": (swapping(model, clip_set, chosen(clip_set, 4)), {"gaps": (3,)}),
-        "figure-4": (image_to_sequence(model, clip_set, chosen(clip_set, 2)), {"gaps": (2,)}),
-        "figure-4-prior": (unconditional(model, clip_set, 6), {}),
-        "figure-6": (generation(model, clip_set, chosen(clip_set, 6, page=1)), {"gaps": range(2, 17, 3)}),
-        "figure-7": (image_to_sequence(model, clip_set, chosen(clip_set, 3, page=1)), {"gaps": (2, 5)}),
-        "figure-8": (image_to_sequence(model, clip_set, chosen(clip_set, 3, page=2)), {"gaps": (2, 5)}),
-        "figure-9": (swapping(model, clip_set, chosen(clip_set, 8, page=1)), {"gaps": (3, 7, 11)}),
+        name: (rows, {"gaps": range(patch - 1, len(rows) - 1, patch)}) for name, (rows, patch) in drawn.items() if rows
     }
 
 
-def render(preset: str = "laptop", model: str = "halo-sp", seed: int = 0) -> list[Path]:
-    """Draw every committed figure again, strips and loops, for each data set that is at hand."""
+def render(
+    preset: str = "laptop", model: str = "halo-sp", seed: int = 0, *, weights: Path = WEIGHTS, folder: Path = FOLDER
+) -> list[Path]:
+    """Draw every committed figure again, strips and loops, for each data set whose weights and clips are at hand."""
     made = []
-    for dataset in ("sprites", "sprites-procedural"):
+    for dataset in CREDITS:
+        if not weights_path(preset, dataset, model, seed, weights).exists():
+            print(f"skipped {dataset}: no weights of {model}, preset {preset}, seed {seed}")
+            continue
         try:
             clip_set = load(dataset, "test")
         except DataError as error:
             print(f"skipped {dataset}: {error.given}")
             continue
-        network = load_shipped(preset, dataset, model, seed)[0]
+        network = load_shipped(preset, dataset, model, seed, weights=weights)[0]
+        scale = 1 if dataset == "faces-procedural" else 2  # of loops: faces have more than a palette of colours
         for name, (rows, options) in draw(network, clip_set).items():
-            path = FOLDER / f"{name}-{dataset}.png"
+            path, columns = folder / f"{name}-{dataset}.png", 4 if name in ("figure-3", "figure-9") else 6
             made.append(save(strip(rows, **options), path, CREDITS[dataset]))
-            made.append(save(loop(rows, columns=6 if len(rows) % 4 else 4), path.with_suffix(".gif"), CREDITS[dataset]))
+            moving = loop(rows, columns=columns, scale=scale)
+            made.append(save(moving, path.with_suffix(".gif"), CREDITS[dataset]))
     return made

@@ -197,24 +197,24 @@ def train_judge(
 def sharpen(
     judge: Judge, clip_set: ClipSet, *, blur: bool = False, seed: int = 0, training: TrainConfig = SHARPENING
 ) -> Judge:
-    """The second phase: LSTM and heads trained on, over the frozen encoder's features of every training frame.
-
-    The first phase ends right but unsure; this one costs seconds, since no frame is looked at twice.
-    """
+    """The second phase: the first ends right but unsure, so LSTM and heads are trained on, in seconds, over the frozen
+    encoder's features of every frame of a cycle, or of frames 1-16 of takes."""
     place, found = next(judge.parameters()).device, []
+    frames = clip_set.frames if clip_set.cyclic else 2 * clip_set.frames
     with torch.no_grad():
         for number, part in enumerate(torch.arange(len(clip_set)).split(training.batch)):
-            clips = normalise(clip_set.clips(part).to(place))
+            clips = normalise(clip_set.clips(part, frames=frames).to(place))
             clips = soften(clips, generator(seed, "augment", TRAINING.steps + number)) if blur else clips
             found.append(judge.features(clips))
-    features, windows = torch.cat(found), training.windows if clip_set.cyclic else "first"
-    optimiser = Optimiser(nn.ModuleList([judge.lstm, judge.heads]), training)
+    features, optimiser = torch.cat(found), Optimiser(nn.ModuleList([judge.lstm, judge.heads]), training)
     for step in range(training.steps):
-        index = order(len(clip_set), training.batch, seed, step)
-        start = clip_set.starts(index, generator(seed, "window", step), windows)
-        columns = (start[:, None] + torch.arange(features.shape[1])) % features.shape[1]
-        logits = judge.answer(features[index[:, None].to(place), columns.to(place)])
-        optimiser.update(_cross_entropy(logits, clip_set, index), step)
+        index, noise = order(len(clip_set), training.batch, seed, step), generator(seed, "window", step)
+        start = torch.randint(frames - clip_set.frames + 1, index.shape, generator=noise)  # of a cycle always 0
+        if clip_set.cyclic:
+            start = clip_set.starts(index, generator(seed, "window", step), training.windows)
+        columns = (start[:, None] + torch.arange(clip_set.frames)) % frames
+        answer = judge.answer(features[index[:, None].to(place), columns.to(place)])
+        optimiser.update(_cross_entropy(answer, clip_set, index), step)
     return halve(judge)
 
 

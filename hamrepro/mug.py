@@ -72,16 +72,32 @@ class Report:
         """True when nothing was left out but what the protocol leaves out."""
         return all(skip.expected for skip in self.skipped)
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why results from this folder would not be results on MUG; empty where they would."""
+        lost = sum(not skip.expected for skip in self.skipped)
+        missing = sorted(set(EXPRESSIONS) - {take.expression for take in self.takes})
+        return tuple(
+            filter(None, (
+                f"{lost} takes or folders skipped" if lost else "",
+                f"{len(self.subjects)} subjects, not {SUBJECTS}" if len(self.subjects) != SUBJECTS else "",
+                f"no take of {', '.join(missing)}" if missing else "",
+            ))
+        )  # fmt: skip
+
     def lines(self) -> Iterator[str]:
         """The report as text, every take left out on a line of its own."""
         yield f"{self.root}: {len(self.subjects)} subjects, {len(self.takes)} takes, {self.frames} frames"
         counts = Counter(take.expression for take in self.takes)
         yield "  " + ", ".join(f"{name} {counts[name]}" for name in EXPRESSIONS)
-        if len(self.subjects) != SUBJECTS:
-            yield f"  note: {len(self.subjects)} subjects, the paper has {SUBJECTS}"
         yield from (f"  note: {note}" for note in self.notes)
-        for skip in self.skipped:
-            yield f"  {'left out' if skip.expected else 'SKIPPED'}: {skip.path}: {skip.reason}"
+        yield from (line(skip.path, skip.reason, skip.expected) for skip in self.skipped)
+        yield from (f"  WRONG: {fault}" for fault in self.faults)
+
+
+def line(path: str, reason: str, expected: bool) -> str:
+    """One thing left out, as printed."""
+    return f"  {'left out' if expected else 'SKIPPED'}: {path}: {reason}"
 
 
 @dataclass
@@ -143,7 +159,10 @@ class _Walk:
             if "end" in sub.name.lower():
                 self.skip(sub, "folder named *end*", expected=True)
             elif _TAKE.fullmatch(sub.name):
-                self.take(subject, session, label, sub.name, sub, self.listing(sub)[1])
+                inner, frames = self.listing(sub)
+                for other in inner:
+                    self.skip(other, "unknown folder inside a take")
+                self.take(subject, session, label, sub.name, sub, frames)
             else:
                 self.skip(sub, "unknown folder, expected take<NNN>")
         if not files and not folders:
@@ -162,11 +181,13 @@ class _Walk:
             return self.skip(folder, f"{frames[numbers.index(-1)].name} has no frame number")
         if len(set(numbers)) < len(numbers):
             return self.skip(folder, "two files with the same frame number")
-        ordered = sorted(zip(numbers, frames, strict=True))
-        gaps = ordered[-1][0] - ordered[0][0] + 1 - len(ordered)
+        take = Take(subject, session, label, name, tuple(f for _, f in sorted(zip(numbers, frames, strict=True))))
+        if take.key in {known.key for known in self.takes}:
+            return self.skip(folder, f"a second folder for {take.key}, names differ in case only")
+        gaps = max(numbers) - min(numbers) + 1 - len(numbers)
         if gaps:
             self.notes.append(f"{folder.relative_to(self.root).as_posix()}: {gaps} frame numbers missing")
-        self.takes.append(Take(subject, session, label, name, tuple(f for _, f in ordered)))
+        self.takes.append(take)
 
 
 def licensed_folder() -> Path:

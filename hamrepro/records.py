@@ -35,6 +35,14 @@ def weights_path(preset: str, dataset: str, model: str, seed: int, weights: Path
     return weights / f"{preset}-{dataset}-{model}-seed{seed}.safetensors"
 
 
+def commands(preset: str, dataset: str, model: str) -> str:
+    """What makes the record of a model, seed 0; a row without training needs the last verb alone."""
+    verbs = ("evaluate",) if preset == "any" else ("train", "ship", "evaluate")
+    folder = "HAMREPRO_MUG=<folder with subjects3> " if dataset == "mug" else ""
+    names = f"--preset {preset} --dataset {dataset} --model {model}"
+    return " && ".join(f"{folder}python -m hamrepro {verb} {names}" for verb in verbs)
+
+
 def commit() -> str:
     """The checkout's commit, with `+changes` where the library differs from it; `unknown` outside git."""
 

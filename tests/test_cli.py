@@ -10,13 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from face_takes import FOUR, GREY, encoded, photographed
 from sandbox import own_folders
 from test_records import result
 from tiny import run_tiny, tiny_config
 
 import hamrepro.__main__ as command_line
-from hamrepro import checkpoint, records
+from hamrepro import checkpoint, mug, records
 from hamrepro.errors import ConfigError
+from hamrepro.facs.expressions import EXPRESSIONS
 from hamrepro.train import run_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -149,6 +151,32 @@ def test_mug_that_is_not_at_hand(run, monkeypatch, value):
     monkeypatch.setenv("HAMREPRO_MUG", value)
     code, _out, err = run("train", "--preset", "smoke", "--dataset", "mug")
     assert code == 2 and err.startswith("DataError: ") and "HAMREPRO_MUG" in err
+
+
+@pytest.mark.parametrize("fault", ["none", "no face", "damaged", "one frame", "51 subjects"])
+def test_checking_the_licensed_folder(run, monkeypatch, tmp_path, fault):
+    root = photographed(tmp_path / "mug")
+    for name in ("HAMREPRO_MUG", "HAMREPRO_CACHE"):
+        monkeypatch.setenv(name, str({"HAMREPRO_MUG": root}.get(name, tmp_path / "cache")))
+    monkeypatch.setattr(mug, "SUBJECTS", 3 if fault == "51 subjects" else 2)
+    monkeypatch.setattr(mug, "EXPRESSIONS", EXPRESSIONS[:4])
+    frames = sorted((root / "subjects3" / FOUR[0].key).iterdir())
+    if fault == "no face":
+        for frame in frames:
+            frame.write_bytes(encoded(GREY))
+    elif fault == "damaged":
+        frames[4].write_bytes(frames[4].read_bytes()[:500])
+    elif fault == "one frame":
+        for frame in frames[1:]:
+            frame.unlink()
+    code, out, _err = run("data", "check", "mug")
+    found, skipped = {"none": (4, ""), "51 subjects": (4, ""), "no face": (3, "no face found"),
+                      "damaged": (3, "frame 4: "), "one frame": (3, "1 JPEG frames")}[fault]  # fmt: skip
+    assert code == (fault != "none")
+    assert f"faces found in {found} of " in out and "2 subjects, " in out and " frames" in out
+    assert ("SKIPPED: " in out) is bool(skipped) and skipped in out
+    assert ("WRONG: 2 subjects, not 3" in out) is (fault == "51 subjects")
+    assert run("data", "check", "mug")[:2] == (code, out), "the finished cache says the same"
 
 
 def test_a_run_from_first_step_to_verified_record(run, tiny):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
+from test_faces import MANIFEST, STORE
 
 from hamrepro import datasets
 from hamrepro.datasets import NAMES, PINS, check, digests, load, pins
 from hamrepro.errors import ConfigError, DataError
+from hamrepro.faces import Faces
 from hamrepro.sprites import LABELS, Sprites
 
 LPC = os.environ.get("HAMREPRO_LPC")
@@ -42,11 +44,17 @@ def test_every_value_of_every_attribute_shows(name: str):
 
 
 def test_faces_are_loaded_by_their_own_module(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("hamrepro.faces.load_faces", lambda name, split: SimpleNamespace(sha256=f"{name} {split}"))
-    assert load("mug", "fit").sha256 == "mug fit"
-    assert digests("faces-procedural") == {
-        "train": "faces-procedural train", "test": "faces-procedural test",
-    }  # fmt: skip
+    def loaded(name: str, split: str) -> Faces:
+        return Faces(MANIFEST | {"dataset": name}, STORE, split)
+
+    monkeypatch.setattr("hamrepro.faces.load_faces", loaded)
+    assert load("mug", "fit").split == "fit"
+    found = digests("faces-procedural")
+    assert list(found) == ["frames", "fit", "validation", "test"] and len(set(found.values())) == 4
+    assert found["frames"] == sha256(STORE.tobytes()).hexdigest()
+    STORE[5, 0, 0, 0] += 1
+    assert digests("faces-procedural")["frames"] != found["frames"]
+    STORE[5, 0, 0, 0] -= 1
 
 
 @pytest.mark.parametrize("name", ["", "Sprites", "kth", "sprites "])
@@ -90,6 +98,8 @@ def test_pins_name_every_block():
     assert set(known) <= set(NAMES) - {"mug"}
     for name in set(known) & {"sprites", "sprites-procedural"}:
         assert list(known[name]) == ["layers and split", *LABELS]
+    for name in set(known) & {"faces-procedural"}:
+        assert list(known[name]) == ["frames", "fit", "validation", "test"]
     assert pins("sprites") and pins("mug") == {}
 
 

@@ -162,9 +162,12 @@ def test_a_set_without_faces_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_take_without_face_is_listed_among_the_others(tmp_path: Path) -> None:
-    sources = [*FOUR, source([encoded(GREY)] * 31, "009/anger/take000")]
+    short = source([encoded(GREY)] * 30, "009/anger/take001")
+    sources = [*FOUR, source([encoded(GREY)] * 31, "009/anger/take000"), short]
     manifest = build(tmp_path, MADE_OF, sources, PAPER, progress=False)
-    assert manifest["skipped"] == [{"key": "009/anger/take000", "reason": "no face found"}]
+    assert [(skip["key"], skip["reason"][:9], skip["expected"]) for skip in manifest["skipped"]] == [
+        ("009/anger/take000", "no face f", False), ("009/anger/take001", "too short", True),
+    ]  # fmt: skip
     assert len(manifest["takes"]) == len(FOUR)
 
 
@@ -174,6 +177,15 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: py
     with pytest.raises(DataError, match="cannot write") as error:
         prepare("mug", root=photographed(tmp_path / "mug"), progress=False)
     assert "HAMREPRO_CACHE" in error.value.next_step
+
+
+def test_a_frame_that_cannot_be_looked_at_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = check(photographed(tmp_path / "mug"))
+    report.takes[1].frames[3].unlink()
+    monkeypatch.setattr("hamrepro.face_sources.check", lambda _: report)
+    with pytest.raises(DataError, match=r"img_0003\.jpg cannot be read") as error:
+        prepare("mug", root=tmp_path / "mug", progress=False)
+    assert "data check mug" in error.value.next_step
 
 
 def test_the_cache_lies_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,8 @@ def test_the_crop_is_antialiased() -> None:
 @pytest.mark.parametrize(
     ("name", "frames", "kept"),
     [("paper", 31, 16), ("paper", 30, 0), ("paper", 160, 80), ("halo-release", 75, 17), ("halo-release", 39, 0),
-     ("mocogan", 64, 16), ("mocogan", 63, 0), ("twostreamvan", 61, 16), ("vdsm", 39, 20), ("vdsm", 38, 0)],
+     ("mocogan", 64, 16), ("mocogan", 63, 0), ("twostreamvan", 61, 16), ("vdsm", 39, 20), ("vdsm", 38, 0),
+     ("mocogan-chainer", 45, 21), ("mocogan-chainer", 44, 0), ("mocogan-chainer", 100, 45)],
 )  # fmt: skip
 def test_variants_keep_the_frames_they_say(name: str, frames: int, kept: int) -> None:
     assert len(variant(name).kept(frames)) == kept

@@ -42,7 +42,22 @@ def test_a_clean_tree_is_read_whole(tree: Path) -> None:
     assert (len(report.subjects), len(report.takes), report.frames) == (2, 24, 72)
     assert [t.key for t in report.takes] == sorted(t.key for t in report.takes)
     assert "2 subjects, 24 takes, 72 frames" in next(report.lines())
-    assert any("the paper has 52" in line for line in report.lines())
+    assert report.faults == ("2 subjects, not 52",) and list(report.lines())[-1] == "  WRONG: 2 subjects, not 52"
+
+
+def test_a_whole_folder_has_no_faults(tmp_path: Path) -> None:
+    for subject in range(1, 53):
+        take(tmp_path / f"subjects3/{subject:03d}" / EXPRESSIONS[subject % 6] / "take000", 2)
+    assert check(tmp_path).faults == ()
+    take(tmp_path / "subjects3/001/neutral/take000", 2)
+    assert check(tmp_path).faults == (), "what the protocol leaves out is no fault"
+    take(tmp_path / "subjects3/001/anger/take009", 1)
+    assert check(tmp_path).faults == ("1 takes or folders skipped",)
+
+
+def test_an_expression_nobody_shows_is_a_fault(tmp_path: Path) -> None:
+    take(tmp_path / "subjects3/001/anger/take000", 2)
+    assert any("no take of disgust, fear" in fault for fault in check(tmp_path).faults)
 
 
 def test_the_root_may_be_subjects3_itself(tree: Path) -> None:
@@ -122,6 +137,8 @@ FAULTS = {
     "empty take": (adding("001/anger/take009", []), "001/anger/take009", "0 JPEG frames", False),
     "one frame": (adding("001/anger/take009", ["0.jpg"]), "001/anger/take009", "1 JPEG frames", False),
     "other files only": (adding("001/anger/take009", ["0.png", "1.png"]), "001/anger/take009", "0 JPEG", False),
+    "folder in a take": (adding("001/anger/take000/x", ["0.jpg"]), "001/anger/take000/x", "inside a take", False),
+    "names that differ in case": (adding("001/Anger/take000", ["0.jpg", "1.jpg"]), "", "a second folder", False),
     "no number": (adding("001/anger/take009", ["a.jpg", "1.jpg"]), "001/anger/take009", "a.jpg has no frame", False),
     "number twice": (adding("001/anger/take009", ["1.jpg", "01.jpg"]), "001/anger/take009", "same frame", False),
     "permission": (unlistable, "001/anger/take000", "cannot be listed: Permission denied", False),
@@ -136,7 +153,7 @@ def test_what_is_left_out_is_listed(tree: Path, monkeypatch: pytest.MonkeyPatch,
     damage, place, reason, expected = fault
     damage(tree, monkeypatch)
     report = check(tree)
-    assert reason in reasons(report)[place]
+    assert reason in (reasons(report)[place] if place else "; ".join(reasons(report).values()))
     assert report.ok is expected
     assert len(report.takes) >= 23
     assert any(place in line for line in report.lines())

@@ -51,6 +51,21 @@ def test_nothing_run_says_why(results, dataset, reason):
     assert (found.text(), found.mean, found.interval()) == (reason, None, "")
 
 
+def test_rows_of_mug_name_the_commands_that_fill_them(results):
+    table = table_1("laptop", "mug", results=results)
+    assert (table[["SSIM", "PSNR", "MSE"]] == "not run: needs the MUG licence").all(axis=None)
+    assert table.loc["HALO, H", "SSIM, paper"] == "0.797"
+    for model, row in table["to fill it"].items():
+        verbs = [words.split() for words in row.split(" && ")]
+        assert [words[words.index("hamrepro") + 1] for words in verbs] == (
+            ["train", "ship", "evaluate"] if "HALO" in model else ["evaluate"]
+        )
+        assert all(words[0] == "HAMREPRO_MUG=<folder" and "mug" in words for words in verbs)
+    fill(results, [0.8], dataset="mug")
+    assert table_1("laptop", "mug", results=results).loc["HALO, H", "SSIM"] == "0.800 (1)"
+    assert "to fill it" not in table_1("laptop", "faces-procedural", results=results)
+
+
 def test_a_metric_a_model_has_not_is_not_applicable(results):
     fill(results, [0.9])
     assert cell(results, key="accuracy/A/9way").text() == "not applicable"
