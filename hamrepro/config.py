@@ -62,8 +62,7 @@ class TrainConfig:
         schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).
         windows: `first`, frames 1..8; `cyclic`, half of the windows begin at a random phase (Deviation D13);
             `random`, any window of a longer take.
-        decoded_frames, content_frames, single_frame_content, kl_frames, prior_states, periods: see
-            `hamrepro.elbo.Estimate`.
+        decoded_frames ... kl_frames, prior_states, periods: see `hamrepro.elbo.Estimate`.
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
         precision: `auto` (two-second calibration), `float32` or `bfloat16`.
         checkpoint_every: steps between checkpoints.
@@ -196,25 +195,24 @@ _PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("sprites-procedural", "laptop"): {"steps": 1000},
     # Fewer, dearer steps: every frame is encoded where HALO encodes a window, and C-DSVAE encodes it twice.
-    ("dsvae", "laptop"): {"steps": 1600, "kl_warmup": 0.1},
-    ("dsvae-factorised", "laptop"): {"steps": 1600, "kl_warmup": 0.1},
-    ("s3vae", "laptop"): {"steps": 1600, "kl_warmup": 0.1},
+    **{(model, "laptop"): {"steps": 1600, "kl_warmup": 0.1} for model in ("dsvae", "dsvae-factorised", "s3vae")},
     ("cdsvae", "laptop"): {"steps": 1000, "kl_warmup": 0.1},
     ("skd", "laptop"): {"steps": 1600},
     ("mocogan", "laptop"): {"learning_rate": 5e-4, "steps": 3000, "batch": 24},
     ("mocogan", "smoke"): {"learning_rate": 5e-4},
-    ("mocogan", "sprites"): _PER_ACTION_VIEW,
-    ("mocogan", "sprites-procedural"): _PER_ACTION_VIEW,
+    **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
 _NO_CYCLE = {"prior_states": 0.0, "periods": 1}
-
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
     "elliptic": {"family": "elliptic"},
     "random-start": {"start": "random"},
     "windows-first": {"windows": "first"} | _NO_CYCLE,
     "adam": {"optimiser": "adam", "schedule": "one-cycle"},
+    "posterior-states": {"prior_states": 0.0},
+    "one-period": {"periods": 1},
+    "content-from-window": {"content_frames": "window"},
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
