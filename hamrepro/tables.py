@@ -65,13 +65,15 @@ class Cell:
             self.missing = f"not run: {why}"
         for seed in found:
             try:
-                entry = records.read(preset, dataset, model, seed, results).get(part, {}).get(key)
+                entries = records.read(preset, dataset, model, seed, results).get(part, {})
             except RecordError as error:
                 self.missing = f"refused: {error.given}"
                 continue
-            if entry is None or entry["value"] is None:
-                why = "" if entry is None else entry.get("why", "")
-                self.missing = self.missing or ("not applicable" + (f": {why}" if why else ""))
+            entry, asked = entries.get(key, {"value": None}), key.split("/")[1]
+            if entry["value"] is None:
+                scored = any(f"/{asked}/" in other for other in entries)
+                why = f"not applicable: {entry['why']}" if entry.get("why") else "not applicable"
+                self.missing = self.missing or (why if scored else f"not run: nothing scored under {asked}")
                 continue
             self.values.append(entry["value"])
             self.seeds.append(seed)
