@@ -69,11 +69,11 @@ class Cell:
             except RecordError as error:
                 self.missing = f"refused: {error.given}"
                 continue
-            entry, asked = entries.get(key, {"value": None}), key.split("/")[1]
+            entry, (metric, asked, _) = entries.get(key, {"value": None}), key.split("/")
             if entry["value"] is None:
-                scored = any(f"/{asked}/" in other for other in entries)
+                scored = any(other.startswith(f"{metric}/{asked}/") for other in entries)
                 why = f"not applicable: {entry['why']}" if entry.get("why") else "not applicable"
-                self.missing = self.missing or (why if scored else f"not run: nothing scored under {asked}")
+                self.missing = self.missing or (why if scored else f"not run: no {metric} under {asked}")
                 continue
             self.values.append(entry["value"])
             self.seeds.append(seed)
@@ -176,7 +176,7 @@ def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.Dat
 
 LABELLED, CATEGORIES = "labels, training and test", "labels, training"
 SUPERVISION = {"halo-sp": LABELLED, "halo-u": LABELLED, "halo-u+k9": LABELLED, "mocogan": CATEGORIES}
-SUPERVISION |= {"s3vae": "optical flow", "dsvae": "none", "cdsvae": "none (augmentation)", "skd": "none"}
+SUPERVISION |= {"s3vae": "which cells move", "dsvae": "none", "cdsvae": "none (augmentation)", "skd": "none"}
 # The protocol a model's printed row stands for; the paper's baseline rows are those of the unsupervised literature.
 PRINTED_UNDER = {"halo-sp": "A", "halo-u": "A", "mocogan": "A-category", "dsvae": "B", "s3vae": "B"}
 UNDER_B = ("halo-sp", "halo-u", "halo-u+k9", "dsvae", "s3vae", "mocogan", "cdsvae", "skd")

@@ -53,13 +53,13 @@ def test_nothing_run_says_why(results, dataset, reason):
 
 def test_a_metric_a_model_has_not_is_not_applicable(results):
     fill(results, [0.9])
-    assert cell(results, key="psnr/clip/1-16").text() == "not applicable"
+    assert cell(results, key="ssim/clip/1-8").text() == "not applicable"
 
 
 def test_a_protocol_nobody_scored_is_not_run(results):
     fill(results, [0.9])
-    assert cell(results, key="accuracy/A/9way").text() == "not run: nothing scored under A"
-    assert cell(results, key="ssim/strict/1-16").text() == "not run: nothing scored under strict"
+    assert cell(results, key="accuracy/A/9way").text() == "not run: no accuracy under A"
+    assert cell(results, key="ssim/strict/1-16").text() == "not run: no ssim under strict"
 
 
 def test_a_null_says_why(results):
