@@ -61,7 +61,7 @@ if recompute:
 # | **A-bank** | a *training* clip of the requested action | a real clip | as under A |
 # | **A-category** | drawn from the prior, for a requested action | drawn from the prior | the requested action |
 #
-# A is the paper's (Section 4.1). B is that of the works it compares itself with, as their public code has it: the motion is the
+# A is the paper's (Section 4.1). B is that of the line of works it compares itself with, as its public code has it: the motion is the
 # posterior mean of a test clip and only the content is new. A-bank lets a model whose prior takes no request answer A's
 # question with borrowed motion, and A-category is all that a model without an encoder can be asked. The code holds the same
 # table, and knows from each model's verbs which protocols it can follow:
@@ -195,10 +195,7 @@ plt.show()
 
 # %% tags=["hide-input"]
 def shown(table, pattern):
-    """Columns of a table; the reason why a number is missing stands once a row."""
-    part = table.filter(regex=pattern).replace("", "·")
-    rest = [name for name in part if not name.endswith((", paper", ", 95 %", "supervision"))][1:]
-    part[rest] = part[rest].replace(r"^(not run|not applicable|refused).*", r"\1", regex=True)
+    part = tables.briefly(table.filter(regex=pattern)).replace("", "·")
     return part.rename(columns=lambda name: name.replace(", blurred", " *"))
 
 
@@ -258,8 +255,8 @@ wanted = {"A, 3-way": "A/3way", "A, 9-way": "A/9way", "A-bank, 9-way": "A-bank/9
 rows = {}
 for name in tables.UNDER_B:
     cells = {head: tables.Cell(preset, "sprites", name, f"accuracy/{key}") for head, key in wanted.items()}
-    rows[tables.LABELS[name]] = {head: cell.text().partition(":")[0] for head, cell in cells.items()}
-pd.DataFrame(rows).T
+    rows[tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
+tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # ## What the table of the paper compares
@@ -271,7 +268,7 @@ pd.DataFrame(rows).T
 # and S3VAE have no labels. The column *supervision* says so in every table here.
 #
 # **The baseline rows look as if copied from protocol B.** DSVAE and S3VAE have no way to ask the prior for an action, so an accuracy
-# under A does not exist for them; and their printed $H(y)$ of 2.192 and 2.197 is what evenly distributed *real* motions give ($\ln 9 =
+# under A does not exist for them; and their printed $H(y)$ of 2.192 and 2.197 is what evenly distributed *real* motions would give ($\ln 9 =
 # 2.197$), while HALO's own is 2.009. The paper does not say how its baseline rows were made. MoCoGAN has neither encoder nor, in its
 # unconditional form, labels; its row can only come from A-category, or from elsewhere.
 #
@@ -352,8 +349,8 @@ for name in ("halo-sp", "halo-u"):
     for data in ("sprites", "faces-procedural"):
         keys = {head: key if data == "sprites" else key.replace("3way", "6way") for head, key in wanted.items()}
         cells = {head: tables.Cell(preset, data, name, key).text() for head, key in keys.items()}
-        rows[tables.LABELS[name], tables.DATASETS[data]] = {head: cell.partition(":")[0] for head, cell in cells.items()}
-pd.DataFrame(rows).T
+        rows[tables.LABELS[name], tables.DATASETS[data]] = cells
+tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # C borrows both codes from real clips and needs no prior at all. What C has and A lacks is the price of the prior of motion, and what C has and B lacks that

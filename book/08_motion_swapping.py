@@ -86,8 +86,8 @@ def under_c(data, models, metric="accuracy"):
     for name in models:
         place = "any" if name == "copy-source" else preset
         cells = {head: tables.Cell(place, data, name, f"{metric}/C/{reading}") for head, reading in wanted.items()}
-        rows[tables.LABELS[name]] = {head: cell.text().partition(":")[0] for head, cell in cells.items()}
-    return pd.DataFrame(rows).T
+        rows[tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
+    return tables.briefly(pd.DataFrame(rows).T)
 
 
 under_c("sprites", (*tables.UNDER_B, "copy-source"))
@@ -108,10 +108,10 @@ under_c("sprites", ("halo-sp", "halo-u", "dsvae", "s3vae"), "accuracy-blur")
 rows = {}
 for name in tables.UNDER_B:
     action = tables.Cell(preset, "sprites", name, "accuracy/C/3way")
-    spread = {score: tables.Cell(preset, "sprites", name, f"{score}/C/9way").text() for score in ("h_y_given_x", "h_y", "is")}
-    rows[tables.LABELS[name]] = {"action of i": action.text(), "95 %": action.interval() or "·",
-                                 **{score: text.partition(":")[0] for score, text in spread.items()}}  # fmt: skip
-pd.DataFrame(rows).T
+    spread = {head: tables.Cell(preset, "sprites", name, f"{score}/C/9way").text()
+              for head, score in {"H(y|x)": "h_y_given_x", "H(y)": "h_y", "IS": "is"}.items()}  # fmt: skip
+    rows[tables.LABELS[name]] = {"action of i": action.text(), "95 %": action.interval() or "·", **spread}
+tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # ### Faces
@@ -127,4 +127,4 @@ for data in ("mug", "faces-procedural"):
         cells = {head: tables.Cell(preset, data, name, f"accuracy/C/{reading}").text()
                  for head, reading in {"expression of i": "6way", "person j": "identity", "both": "both"}.items()}  # fmt: skip
         rows[tables.DATASETS[data], tables.LABELS[name]] = cells
-pd.DataFrame(rows).T
+tables.briefly(pd.DataFrame(rows).T)

@@ -73,8 +73,9 @@ for name in tables.UNDER_B:
                       "IS, 9-way": "is/A-category/9way"}.items():  # fmt: skip
         cells = [tables.Cell(preset, "sprites", name, key, part=part) for part in ("metrics", "subset")]
         best = next((cell for cell in cells if cell.values), cells[0])
-        row[head] = best.text().partition(":")[0] + (f", n = {best.n}" if head == "IS, 9-way" and best.values else "")
-pd.DataFrame(rows).T
+        row[head] = best.text()
+        row["n"] = best.n or "·"
+tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # Here $H(y)$ is a real question for HALO: the three actions are asked for equally often, but from which side the character is seen is the
@@ -90,4 +91,4 @@ for data in ("mug", "faces-procedural"):
         cells = {head: tables.Cell(preset, data, name, f"{score}/A-category/6way").text()
                  for head, score in {"6-way": "accuracy", "H(y|x)": "h_y_given_x", "H(y)": "h_y"}.items()}  # fmt: skip
         rows[tables.DATASETS[data], tables.LABELS[name]] = cells
-pd.DataFrame(rows).T
+tables.briefly(pd.DataFrame(rows).T)

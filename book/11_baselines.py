@@ -152,16 +152,16 @@ pd.DataFrame(rows).T
 # | model | here | in the original, or its public code |
 # |---|---|---|
 # | all | the preset's trunk, tanh frames in $[-1, 1]$, $\log p$ with the ½ | a DCGAN trunk of its own, frames in $[0, 1]$, sum of squares without the ½ |
-# | all but MoCoGAN and SKD | a share of static codes from one frame ([D17](#d17)), a rising KL weight ([D18](#d18)) | the whole clip, weight 1 |
+# | all but MoCoGAN and SKD | in preset `laptop`, a share of static codes from one frame ([D17](#d17)) and a rising KL weight ([D18](#d18)) | the whole clip, weight 1 |
 # | DSVAE | prior given the posterior's own draws (teacher forcing), as the bound has it | the public re-implementation compares with a freely running prior |
 # | DSVAE | $q(\mathbf z \mid \mathbf x, \mathbf f)$, the paper's *full*; `dsvae-factorised` is the other | both in the paper |
-# | S3VAE | cells that move: frame differences on a 3×3 grid; no direction term | optical flow from a pretrained network, and its direction |
+# | S3VAE | cells that move: frame differences on a 3×3 grid; no direction term | optical flow, and its direction |
 # | S3VAE | the mask's negative log-likelihood, summed, weight 1 | 0.1 × its mean, which is inert beside a KL in nats |
 # | S3VAE, C-DSVAE | mutual information at most $\log M$, standard deviations where they belong | a constant off, log-variance in place of log-sigma |
 # | C-DSVAE | one colour draw and one blur a clip; views do not touch running statistics | precomputed views |
 # | SKD | the operator after training is fitted to a running mean over batches | fitted to each test batch: results depend on its neighbours |
 # | MoCoGAN | kernels of two frames in the clip critic, since T = 8; labels as categories; running mean of weights, noise and 0.9 labels for the critics | T = 16, kernels of four; categories optional |
-# | MoCoGAN | the category goes to the GRU and to the decoder | the paper has the first, the public code the second |
+# | MoCoGAN | the category goes to the GRU and to the decoder | in the public code to the decoder alone |
 #
 # HALO's own deviations are in {doc}`12_deviations`. Optimiser, schedule and batch of a preset are the same for all but MoCoGAN, which is played with Adam; where a
 # preset gives a model fewer steps because each costs more, the record's `config` says so:
@@ -188,7 +188,7 @@ for name in names:
     for number in records.seeds(preset, dataset, name)[:1]:
         origin = records.read(preset, dataset, name, number)["provenance"]
         row |= {"clips seen": f"{origin['clips_seen']:,}", "training, min": round(origin["train_seconds"] / 60)}
-pd.DataFrame(rows).T.fillna("·")
+tables.briefly(pd.DataFrame(rows).T.fillna("·"))
 
 # %% [markdown]
 # Protocol B, the literature's, and C, swaps: accuracy, 9-way and 3-way, then all attributes and the action at once.
@@ -199,4 +199,4 @@ rows = {}
 for name in names:
     cells = {head: tables.Cell(preset, dataset, name, f"accuracy/{key}") for head, key in wanted.items()}
     rows[tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
-pd.DataFrame(rows).T
+tables.briefly(pd.DataFrame(rows).T)

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Every clip, good and bad
 #
-# For those who suspect cherry-picking. The clips on this page follow the rule of all figures ({doc}`09_image_to_sequence`) on pages no figure uses, and
+# For those who suspect cherry-picking. The clips on this page follow the rule of all figures ({doc}`09_image_to_sequence`) on pages that no figure shows, and
 # are shown as they come.
 
 # %% tags=["parameters"]

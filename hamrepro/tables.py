@@ -57,12 +57,11 @@ class Cell:
         self, preset: str, dataset: str, model: str, key: str, part: str = "metrics", results: Path = records.RESULTS
     ) -> None:
         self.values: list[float] = []
-        self.low, self.high, self.n, self.missing = float("inf"), float("-inf"), 0, ""
+        self.low, self.high, self.n = float("inf"), float("-inf"), 0
         self.seeds: list[int] = []
         found = records.seeds(preset, dataset, model, results)
-        if not found:
-            why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
-            self.missing = f"not run: {why}"
+        why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
+        self.missing = "" if found else f"not run: {why}"
         for seed in found:
             try:
                 entries = records.read(preset, dataset, model, seed, results).get(part, {})
@@ -100,6 +99,12 @@ class Cell:
     def interval(self, digits: int = 3) -> str:
         """95 % interval over characters or subjects, widest over the seeds."""
         return "" if self.mean is None else f"{self.low:.{digits}f} to {self.high:.{digits}f}"
+
+
+def briefly(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of texts where the reason why a number is missing stands once a row, in the first cell that lacks one."""
+    short = table.replace(r"^(not run|not applicable|refused):.*", r"\1", regex=True)
+    return table.where((short != table).cumsum(axis=1) <= 1, short)
 
 
 DIGITS = {"ssim": 3, "psnr": 2, "mse": 4}
@@ -230,8 +235,7 @@ def table_2b(
     """
     sprites = dataset.startswith("sprites")
     readings = ("skin", "tops", "pants", "hair") if sprites else ("identity",)
-    source = dataset if sprites else "mug"
-    printed = {(r["model"], r["key"]): r for r in paper()["table-2b"] if r["dataset"] == source}
+    printed = {(r["model"], r["key"]): r for r in paper()["table-2b"] if r["dataset"] == (dataset if sprites else "mug")}
     rows = []
     for model in ("halo-sp", "halo-u", "dsvae", "s3vae", "ground-truth"):
         trivial, under = model == "ground-truth", "R" if model == "ground-truth" else protocol
