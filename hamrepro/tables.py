@@ -235,7 +235,7 @@ def table_2b(
     """
     sprites = dataset.startswith("sprites")
     readings = ("skin", "tops", "pants", "hair") if sprites else ("identity",)
-    printed = {(r["model"], r["key"]): r for r in paper()["table-2b"] if r["dataset"] == (dataset if sprites else "mug")}
+    theirs = {(r["model"], r["key"]): r for r in paper()["table-2b"] if r["dataset"] == (dataset if sprites else "mug")}
     rows = []
     for model in ("halo-sp", "halo-u", "dsvae", "s3vae", "ground-truth"):
         trivial, under = model == "ground-truth", "R" if model == "ground-truth" else protocol
@@ -243,7 +243,7 @@ def table_2b(
         for reading in readings:
             place, key = "any" if trivial else preset, f"{under}/{reading}"
             cell = Cell(place, dataset, model, f"accuracy/{key}", results=results)
-            row |= _columns(reading, cell, printed.get((model, f"accuracy/{key}"), {}))
+            row |= _columns(reading, cell, theirs.get((model, f"accuracy/{key}"), {}))
             row[f"{reading}, blurred"] = Cell(place, dataset, model, f"accuracy-blur/{key}", results=results).text()
         rows.append(row)
     rows.append({"model": "chance"} | dict.fromkeys(readings, "0.167" if sprites else "0.019"))
