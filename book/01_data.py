@@ -25,21 +25,18 @@ refresh = False  # True: also write the pictures of this page into book/_static/
 
 # %% tags=["hide-input"]
 import warnings
-from pathlib import Path
-from tempfile import mkdtemp
 
 import pandas as pd
 import torch
-from IPython.display import Image, Markdown, display
 
 from hamrepro import figures
 from hamrepro.datasets import load
-from hamrepro.errors import DataError
 from hamrepro.facs.expressions import EXPRESSIONS, perform
 from hamrepro.facs.renderer import render_frames
 from hamrepro.face_crops import crop, face_box
 from hamrepro.layers import COLUMNS, ROWS, composite, unpack
 from hamrepro.sprites import LABELS, SPLITS, attributes_of, characters_of
+from hamrepro.strips import strip
 
 warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets here
 
@@ -83,16 +80,11 @@ pd.DataFrame({action: {
 # the sheets the committed rendering of the real ones is shown.
 
 # %% tags=["hide-input"]
-def show(name, draw, datasets=("sprites", "sprites-procedural"), split="test"):
-    for dataset in datasets:
-        kept = figures.FOLDER / f"{name}-{dataset}.png"
-        path = kept if refresh and dataset == "sprites" else Path(mkdtemp()) / kept.name
-        try:
-            rows = draw(load(dataset, split) if split else None)
-            figures.save(figures.strip(rows), path, figures.CREDITS[dataset], scale=3)
-        except DataError:
-            path = kept
-        display(Image(path.read_bytes()), Markdown(f"*{figures.CREDITS[dataset]}*"))
+def show(name, rows_of):
+    def picture(dataset):
+        return strip(rows_of(load(dataset, "test")))
+
+    figures.exhibit(name, picture, figures.LIVE, scale=3, keep=refresh)
 
 
 # %% [markdown]
@@ -178,10 +170,10 @@ def expressions(_):
         frames = list(render_frames(7, expression, 0, frames=range(0, length, length // 8)))[:8]
         box = face_box(frames, margin=1.3)
         rows.append(torch.stack([torch.tensor(crop(frame, box)) for frame in frames]))
-    return [row.permute(0, 3, 1, 2) / 255 for row in rows]
+    return strip([row.permute(0, 3, 1, 2) / 255 for row in rows])
 
 
-show("data-expressions", expressions, datasets=["faces-procedural"], split=None)
+figures.exhibit("data-expressions", expressions, ["faces-procedural"], scale=3)
 
 # %% [markdown]
 # The six expressions of one drawn person, neutral, onset, apex and offset from left to right: anger, disgust, fear, happiness,

@@ -23,21 +23,15 @@ recompute = False  # True: train, or go on with a training, then evaluate and wr
 # %% tags=["hide-input"]
 import math
 import warnings
-from pathlib import Path
-from tempfile import mkdtemp
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
-from IPython.display import Image, Markdown, display
+from IPython.display import Markdown
 
-from hamrepro import figures, records, tables
-from hamrepro.config import configure
-from hamrepro.datasets import load
-from hamrepro.errors import CheckpointError, DataError
-from hamrepro.shipping import evaluate_shipped, load_shipped, record, ship
+from hamrepro import figures, judging, records, tables
+from hamrepro.shipping import load_shipped
 from hamrepro.symplectic import spectral_abscissa
-from hamrepro.train import run_folder, train
 
 plt.style.use("hamrepro.book")
 warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets here
@@ -46,12 +40,7 @@ pd.set_option("display.width", 160, "display.max_columns", 12)
 
 # %%
 if recompute:
-    config = configure(preset, dataset, model)
-    runs = records.ROOT / "runs"
-    _, finished = train(config, seed, load(dataset, "train"), run_folder(runs, config, seed))
-    if finished:
-        ship(preset, dataset, model, seed, runs)
-        record(evaluate_shipped(preset, dataset, model, seed))
+    judging.recompute(preset, dataset, model, seed)
 
 # %% [markdown]
 # ## What "conditioned on the starting frame" means
@@ -117,58 +106,26 @@ table.filter(regex="HALO|repeated|mean", axis=1).filter(regex="^[A-Z]+$", axis=0
 
 # %% [markdown]
 # ## Figures 2 and 6
-
-# %% tags=["hide-input"]
-def show(name, count, page):
-    for data in ("sprites", "sprites-procedural"):
-        path = figures.FOLDER / f"{name}-{data}.png"
-        try:
-            clip_set, network = load(data, "test"), load_shipped(preset, data, model, seed)[0]
-            rows = figures.generation(network, clip_set, figures.chosen(clip_set, count, page))
-            path, picture = Path(mkdtemp()) / path.name, figures.strip(rows, gaps=range(2, 3 * count - 1, 3))
-            figures.save(picture, path, figures.CREDITS[data])
-        except (DataError, CheckpointError):
-            pass
-        if path.exists():
-            display(Image(path.read_bytes()))
-        display(Markdown(f"*{figures.CREDITS[data]}*"))
-
-
-# %% [markdown]
+#
 # (paper-figure-2)=
 # **Figure 2.** Per patch: the original, its reconstruction (state from the middle of the clip), and 16 frames generated from
 # frame 1 alone. Clips are chosen by rule, not by eye.
 
 # %%
-show("figure-2", count=3, page=0)
+figures.show("figure-2", preset, model, seed)
 
 # %% [markdown]
 # (paper-figure-6)=
 # **Figure 6.** More of the same.
 
 # %%
-show("figure-6", count=6, page=1)
+figures.show("figure-6", preset, model, seed)
 
 # %% [markdown]
 # Moving, at the same speed as the originals: real, reconstructed and generated side by side.
 
-# %% tags=["hide-input"]
-def move(count):
-    for data in ("sprites", "sprites-procedural"):
-        path = figures.FOLDER / f"figure-2-{data}.gif"
-        try:
-            clip_set, network = load(data, "test"), load_shipped(preset, data, model, seed)[0]
-            rows = figures.generation(network, clip_set, figures.chosen(clip_set, count))
-            moving = figures.loop(rows, columns=3, scale=1)
-        except (DataError, CheckpointError):
-            moving = path.read_bytes() if path.exists() else b""
-        if moving:
-            display(Image(moving, format="gif"))
-        display(Markdown(f"*{figures.CREDITS[data]}*"))
-
-
 # %% mystnb={"image": {"width": "392px", "classes": "pixelated"}} tags=["nbval-ignore-output"]
-move(count=3)
+figures.show("figure-2", preset, model, seed, kind="gif")
 
 # %% [markdown]
 # ## What the operators became

@@ -36,6 +36,7 @@ from hamrepro.face_sources import drawn_sources
 from hamrepro.face_splits import assign
 from hamrepro.facs.expressions import EXPRESSIONS, PROTOTYPES, UNITS, perform
 from hamrepro.facs.renderer import render_frames
+from hamrepro.strips import png, strip
 
 plt.style.use("hamrepro.book")
 warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets here
@@ -45,9 +46,7 @@ CREDIT = figures.CREDITS["faces-procedural"]
 
 
 def show(rows, scale=1, gaps=()):
-    path = Path(mkdtemp()) / "picture.png"
-    figures.save(figures.strip(rows, gaps=gaps), path, CREDIT, scale=scale)
-    display(Image(path.read_bytes()), Markdown(f"*{CREDIT}*"))
+    display(Image(png(strip(rows, gaps=gaps), CREDIT, scale=scale)), Markdown(f"*{CREDIT}*"))
 
 
 def row(pictures):

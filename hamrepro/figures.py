@@ -1,24 +1,24 @@
-"""Figures 2, 3, 4, 6-9: clips as strips and loops, drawn from a model and a test set."""
+"""Figures 2, 3, 4, 6-9: which clips each one shows, drawn from a model and a test set; and how a chapter shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from io import BytesIO
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from torch import Tensor, nn
 
-from hamrepro._torchvision import import_torchvision
 from hamrepro.batches import normalise
 from hamrepro.checkpoint import write_atomically
 from hamrepro.datasets import ClipSet, load
-from hamrepro.errors import DataError, ShapeError
+from hamrepro.errors import CheckpointError, DataError
+from hamrepro.protocols import label_of
 from hamrepro.randomness import generator
-from hamrepro.records import ROOT, WEIGHTS, weights_path
+from hamrepro.records import ROOT
 from hamrepro.shipping import load_shipped
+from hamrepro.strips import loop, png, strip
 
 FOLDER = ROOT / "book" / "_static" / "figures"
 LONG = 16
@@ -27,44 +27,8 @@ CREDITS = {
     "sprites-procedural": "Procedural Sprites: hamrepro's own drawing, a stand-in",
     "faces-procedural": "Procedural faces: hamrepro's own drawing, a stand-in for MUG",
 }
-
-
-def strip(rows: Sequence[Tensor], *, pad: int = 1, gaps: Sequence[int] = ()) -> Image.Image:
-    """Clips under each other, one a row, through torchvision's image grid.
-
-    Args:
-        rows: float (T, 3, H, W) in [0, 1] each. pad: pixels between frames. gaps: rows followed by a wider gap.
-
-    Raises:
-        ShapeError: rows of different lengths.
-    """
-    if not rows or len({row.shape for row in rows}) != 1:
-        raise ShapeError(f"rows of shapes {[tuple(row.shape) for row in rows]}", "one shape (T, 3, H, W)")
-    utils = import_torchvision().utils
-    parts = []
-    for number, row in enumerate(rows):
-        parts.append(utils.make_grid(row.clamp(0, 1), nrow=len(row), padding=pad, pad_value=0.25))
-        if number in gaps:
-            parts.append(torch.ones(3, 3 * pad, parts[-1].shape[-1]))
-    pixels = (torch.cat(parts, 1) * 255).round().to(torch.uint8)
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
-
-
-def loop(rows: Sequence[Tensor], *, scale: int = 2, columns: int = 6, milliseconds: int = 120) -> bytes:
-    """The same clips side by side, moving: an endless GIF, pixels enlarged without blur.
-
-    Args:
-        rows: float (T, 3, H, W) in [0, 1] each. scale: enlargement. columns: clips a line.
-    """
-    utils = import_torchvision().utils
-    pictures = []
-    for frames in zip(*rows, strict=True):
-        grid = utils.make_grid(torch.stack(frames).clamp(0, 1), nrow=columns, padding=1, pad_value=0.25)
-        picture = Image.fromarray((grid * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
-        pictures.append(picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST))
-    data = BytesIO()
-    pictures[0].save(data, "GIF", save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
-    return data.getvalue()
+LIVE = ("sprites", "sprites-procedural")  # faces would first have to be drawn and cropped: minutes
+RENDERED = ("laptop", "halo-sp", 0)  # preset, model, seed of the committed renderings
 
 
 def chosen(clip_set: ClipSet, count: int, page: int = 0) -> Tensor:
@@ -86,6 +50,10 @@ def _unit(clips: Tensor) -> Tensor:
     return (clips + 1) / 2
 
 
+def _operators(model: nn.Module, clip_set: ClipSet) -> int:
+    return len(clip_set.classes[label_of(model)])
+
+
 @torch.inference_mode()
 def generation(model: nn.Module, clip_set: ClipSet, index: Tensor, frames: int = LONG) -> list[Tensor]:
     """Original, reconstruction and generation from the starting frame, three rows a clip. Paper: Figures 2, 6.
@@ -93,7 +61,7 @@ def generation(model: nn.Module, clip_set: ClipSet, index: Tensor, frames: int =
     The reconstruction takes z and the state from the clip, the state at its middle frame; the generation
     takes everything from frame 1 (`strict`).
     """
-    clips, action = clip_set.clips(index), clip_set.targets["action"][index]
+    clips, action = clip_set.clips(index), clip_set.targets[label_of(model)][index]
     truth = clip_set.clips(index, frames=frames).float() / 255
     inputs = normalise(clips)
     posterior = model.infer(model.features(inputs), action, torch.full_like(action, clips.shape[1] // 2))
@@ -105,8 +73,8 @@ def generation(model: nn.Module, clip_set: ClipSet, index: Tensor, frames: int =
 
 @torch.inference_mode()
 def swapping(model: nn.Module, clip_set: ClipSet, index: Tensor) -> list[Tensor]:
-    """Pairs of clips and the same with their motions exchanged, four rows a pair. Paper: Figures 3, 9."""
-    clips, action = clip_set.clips(index), clip_set.targets["action"][index]
+    """Pairs of clips i, j, then i with the motion of j and j with that of i, four rows a pair. Paper: Figures 3, 9."""
+    clips, action = clip_set.clips(index), clip_set.targets[label_of(model)][index]
     inputs, rows = normalise(clips), []
     for a, b in zip(range(0, len(index), 2), range(1, len(index), 2), strict=True):
         one, two = inputs[[a]], inputs[[b]]
@@ -118,77 +86,163 @@ def swapping(model: nn.Module, clip_set: ClipSet, index: Tensor) -> list[Tensor]
 
 @torch.inference_mode()
 def image_to_sequence(model: nn.Module, clip_set: ClipSet, index: Tensor, frames: int = LONG) -> list[Tensor]:
-    """One image moved by every operator in turn, K rows an image. Paper: Figures 4, 7, 8."""
-    rows = []
+    """One image moved by every operator in turn, K rows an image. Paper: Figures 4 (a), (c), 7, 8."""
+    every, rows = torch.arange(_operators(model, clip_set)), []
     for number in index:
-        first = normalise(clip_set.clips(number[None]))[:, :1].expand(-1, clip_set.frames, -1, -1, -1)
-        for k in range(len(clip_set.classes["action"])):
-            rows.append(_unit(model.generate(first, torch.tensor([k]), frames, conditioning="strict"))[0])
+        first = normalise(clip_set.clips(number[None]))[:, :1].expand(len(every), clip_set.frames, -1, -1, -1)
+        rows += list(_unit(model.generate(first, every, frames, conditioning="strict")))
     return rows
 
 
+def every_fourth(model: nn.Module, clip_set: ClipSet, index: Tensor) -> list[Tensor]:
+    """Frames 1, 5, 9 and 13 of `image_to_sequence`, three images side by side, K rows a line of them."""
+    rows = torch.stack(image_to_sequence(model, clip_set, index))[:, ::4]
+    lines = rows.unflatten(0, (-1, 3, _operators(model, clip_set))).transpose(1, 2)
+    return list(lines.flatten(2, 3).flatten(0, 1))
+
+
 @torch.inference_mode()
-def unconditional(model: nn.Module, clip_set: ClipSet, count: int, frames: int = LONG, seed: int = 0) -> list[Tensor]:
-    """Clips from the prior, actions by turns. Paper: Figure 4 (b), (d)."""
-    action = torch.arange(count) % len(clip_set.classes["action"])
-    return list(_unit(model.sample(action, frames, generator(seed, "prior"))))
+def unconditional(model: nn.Module, clip_set: ClipSet, index: Tensor, frames: int = LONG) -> list[Tensor]:
+    """As many clips from the prior as there are numbers, actions by turns. Paper: Figure 4 (b), (d)."""
+    action = torch.arange(len(index)) % _operators(model, clip_set)
+    return list(_unit(model.sample(action, frames, generator(0, "prior"))))
 
 
-def save(picture: Image.Image | bytes, path: Path, credit: str, *, scale: int = 1) -> Path:
-    """Write a strip as PNG, with its credit inside, or a loop as GIF.
+@torch.inference_mode()
+def under_protocols(model: nn.Module, clip_set: ClipSet, index: Tensor) -> list[Tensor]:
+    """What a judge is shown, for one pair of clips i, j: i, j, then R of i, A, B, C and A-category, a row each.
+
+    A asks for the action after that of j, with the content of j.
+    """
+    i, j = normalise(clip_set.clips(index))[:, None]
+    told = clip_set.targets[label_of(model)][index]
+    of_i, of_j, asked = told[:1], told[1:], (told[1:] + 1) % _operators(model, clip_set)
+    frames = clip_set.frames
+    made = (
+        i, j,
+        model.generate(i, of_i, frames),
+        model.with_prior_motion(j, of_j, asked, frames, generator(0, "prior")),
+        model.with_prior_content(i, of_i, frames, generator(0, "prior", 1)),
+        model.swap(i, of_i, j, of_j),
+        model.sample(asked, frames, generator(0, "prior", 2)),
+    )  # fmt: skip
+    return [_unit(clips[0]) for clips in made]
+
+
+class Plan(NamedTuple):
+    """A figure: its rows, drawn from `count` clips of a page of `chosen`; rows of a `group` belong together (0: K)."""
+
+    rows: Callable[[nn.Module, ClipSet, Tensor], list[Tensor]]
+    count: int
+    page: int
+    group: int
+
+
+PLANS = {
+    "figure-2": Plan(generation, 3, 0, 3),
+    "figure-3": Plan(swapping, 4, 0, 4),
+    "figure-4": Plan(image_to_sequence, 2, 0, 0),
+    "figure-4-prior": Plan(unconditional, 6, 0, 0),
+    "figure-6": Plan(generation, 6, 1, 3),
+    "figure-7": Plan(image_to_sequence, 3, 1, 0),
+    "figure-8": Plan(image_to_sequence, 3, 2, 0),
+    "figure-9": Plan(swapping, 8, 1, 4),
+    "protocols": Plan(under_protocols, 2, 0, 7),
+    "every-image": Plan(every_fourth, 36, 1, 0),
+    "every-pair": Plan(swapping, 24, 2, 4),
+}
+
+
+def draw(name: str, model: nn.Module, clip_set: ClipSet) -> tuple[list[Tensor], int]:
+    """Rows of a figure of `PLANS`, and how many of them belong together."""
+    rows, count, page, group = PLANS[name]
+    return rows(model, clip_set, chosen(clip_set, count, page)), group or _operators(model, clip_set)
+
+
+def still(rows: Sequence[Tensor], group: int) -> Image.Image:
+    """The rows of a figure as one strip, groups set apart."""
+    return strip(rows, gaps=range(group - 1, len(rows) - 1, group))
+
+
+def moving(rows: Sequence[Tensor], group: int, *, scale: int = 1) -> bytes:
+    """The rows of a figure as one loop, a group a line, or six clips where that leaves no gap."""
+    return loop(rows, columns=group if len(rows) % 6 else 6, scale=scale)
+
+
+def exhibit(
+    name: str,
+    picture: Callable[[str], Image.Image | bytes],
+    datasets: Sequence[str] = tuple(CREDITS),
+    *,
+    kind: str = "png",
+    scale: int = 1,
+    committed: bool = True,
+    keep: bool = False,
+) -> None:
+    """Show a figure in a chapter, one picture a data set, the credit under it.
+
+    Drawn here and now where that can be, else the committed rendering; where neither is, the cell says why.
 
     Args:
-        scale: enlargement of a strip, without blur.
+        name: file of the committed rendering, before `-<data set>.<kind>`.
+        picture: data set -> strip or GIF; raises `DataError` or `CheckpointError` where it cannot be drawn here.
+        kind: `png` or `gif`. scale: enlargement of a strip. committed: whether the rendering is of this very model.
+        keep: also write what is drawn of the real Sprites over the committed rendering.
     """
-    if isinstance(picture, bytes):
-        write_atomically(path, picture)
-        return path
-    notes = PngImagePlugin.PngInfo()
-    notes.add_text("Copyright", credit)
-    data = BytesIO()
-    large = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
-    large.quantize(256, dither=Image.Dither.NONE).save(data, "PNG", pnginfo=notes, optimize=True)
-    write_atomically(path, data.getvalue())
-    return path
+    from IPython.display import Image as Shown
+    from IPython.display import Markdown, display
 
-
-def draw(model: nn.Module, clip_set: ClipSet) -> dict[str, tuple[list[Tensor], dict[str, Any]]]:
-    """Rows of every figure of a model, with keyword arguments of its `strip`; Figure 3 of the paper has no faces."""
-    kinds = len(clip_set.classes["action"])
-    drawn = {
-        "figure-2": (generation(model, clip_set, chosen(clip_set, 3)), 3),
-        "figure-3": (swapping(model, clip_set, chosen(clip_set, 4)) if "view" in clip_set.targets else [], 4),
-        "figure-4": (image_to_sequence(model, clip_set, chosen(clip_set, 2)), kinds),
-        "figure-4-prior": (unconditional(model, clip_set, 6), 6),
-        "figure-6": (generation(model, clip_set, chosen(clip_set, 6, page=1)), 3),
-        "figure-7": (image_to_sequence(model, clip_set, chosen(clip_set, 3, page=1)), kinds),
-        "figure-8": (image_to_sequence(model, clip_set, chosen(clip_set, 3, page=2)), kinds),
-        "figure-9": (swapping(model, clip_set, chosen(clip_set, 8, page=1)), 4),
-    }
-    return {
-        name: (rows, {"gaps": range(patch - 1, len(rows) - 1, patch)}) for name, (rows, patch) in drawn.items() if rows
-    }
-
-
-def render(
-    preset: str = "laptop", model: str = "halo-sp", seed: int = 0, *, weights: Path = WEIGHTS, folder: Path = FOLDER
-) -> list[Path]:
-    """Draw every committed figure again, strips and loops, for each data set whose weights and clips are at hand."""
-    made = []
-    for dataset in CREDITS:
-        if not weights_path(preset, dataset, model, seed, weights).exists():
-            print(f"skipped {dataset}: no weights of {model}, preset {preset}, seed {seed}")
-            continue
+    for dataset in datasets:
+        path, credit = FOLDER / f"{name}-{dataset}.{kind}", CREDITS[dataset]
         try:
-            clip_set = load(dataset, "test")
-        except DataError as error:
+            drawn = picture(dataset)
+            data = drawn if isinstance(drawn, bytes) else png(drawn, credit, scale=scale)
+            if keep and dataset == "sprites":
+                write_atomically(path, data)
+        except (DataError, CheckpointError) as error:
+            if not (committed and path.exists()):
+                display(Markdown(f"*{credit.partition(':')[0]}: not run: {error.given}.*"))
+                continue
+            data = path.read_bytes()
+        display(Shown(data, format=kind), Markdown(f"*{credit}*"))
+
+
+def show(
+    name: str,
+    preset: str,
+    model: str,
+    seed: int,
+    datasets: Sequence[str] = tuple(CREDITS),
+    kind: str = "png",
+) -> None:
+    """Show a figure of `PLANS` as shipped weights draw it, a strip (`png`) or a loop (`gif`); see `exhibit`."""
+
+    def picture(dataset: str) -> Image.Image | bytes:
+        network = load_shipped(preset, dataset, model, seed)[0]
+        if dataset not in LIVE:
+            raise DataError(f"no committed rendering of {name}", "one", "python -m hamrepro render")
+        return (moving if kind == "gif" else still)(*draw(name, network, load(dataset, "test")))
+
+    exhibit(name, picture, datasets, kind=kind, committed=(preset, model, seed) == RENDERED)
+
+
+def render(names: Sequence[str] = tuple(PLANS)) -> list[Path]:
+    """Draw committed figures again, strips and loops, for each data set whose weights and clips are at hand."""
+    made, (preset, model, seed) = [], RENDERED
+    for dataset, credit in CREDITS.items():
+        try:
+            network, clip_set = load_shipped(preset, dataset, model, seed)[0], load(dataset, "test")
+        except (DataError, CheckpointError) as error:
             print(f"skipped {dataset}: {error.given}")
             continue
-        network = load_shipped(preset, dataset, model, seed, weights=weights)[0]
-        scale = 1 if dataset == "faces-procedural" else 2  # of loops: faces have more than a palette of colours
-        for name, (rows, options) in draw(network, clip_set).items():
-            path, columns = folder / f"{name}-{dataset}.png", 4 if name in ("figure-3", "figure-9") else 6
-            made.append(save(strip(rows, **options), path, CREDITS[dataset]))
-            moving = loop(rows, columns=columns, scale=scale)
-            made.append(save(moving, path.with_suffix(".gif"), CREDITS[dataset]))
+        for name in names:
+            if name.startswith("every") and dataset != "sprites":
+                continue  # a page of real clips
+            rows, group = draw(name, network, clip_set)
+            path = FOLDER / f"{name}-{dataset}.png"
+            write_atomically(path, png(still(rows, group), credit))
+            made.append(path)
+            if not name.startswith("every"):
+                write_atomically(path.with_suffix(".gif"), moving(rows, group, scale=2))
+                made.append(path.with_suffix(".gif"))
     return made

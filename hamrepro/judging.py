@@ -12,6 +12,7 @@ import torch
 from hamrepro import checkpoint, records
 from hamrepro.aggregate_posterior import prior_quality
 from hamrepro.calibration import certify
+from hamrepro.config import configure
 from hamrepro.controls import TRIVIAL
 from hamrepro.datasets import ClipSet, load
 from hamrepro.disentanglement import DRAWS, evaluate_protocols
@@ -20,8 +21,8 @@ from hamrepro.evaluate import subset
 from hamrepro.halo import Halo
 from hamrepro.judges import SHARPENING, TRAINING, Judge, judge_path, load_judge, train_judge
 from hamrepro.protocols import lacking, supervised
-from hamrepro.shipping import load_shipped
-from hamrepro.train import environment
+from hamrepro.shipping import evaluate_shipped, load_shipped, record, ship
+from hamrepro.train import environment, run_folder, train
 
 
 def ship_judge(
@@ -112,3 +113,31 @@ def judge_shipped(
     )  # fmt: skip
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     return {**names, "metrics": {}, **scores, "provenance": provenance}
+
+
+def recompute(
+    preset: str,
+    dataset: str,
+    model: str,
+    seed: int,
+    *,
+    runs: Path = records.ROOT / "runs",
+    weights: Path = records.WEIGHTS,
+    results: Path = records.RESULTS,
+) -> bool:
+    """Train one model, or go on with its training; once it is finished, ship it and write its record.
+
+    Tables 1 and 2 both, the latter where the data set has a judge.
+
+    Returns:
+        Whether the training is finished.
+    """
+    config = configure(preset, dataset, model)
+    finished = train(config, seed, load(dataset, "train"), run_folder(runs, config, seed))[1]
+    if finished:
+        names = (preset, dataset, model, seed)
+        ship(*names, runs, weights)
+        record(evaluate_shipped(*names, weights=weights), results=results)
+        if judge_path(dataset, weights=weights).exists():
+            record(judge_shipped(*names, weights=weights), results=results)
+    return finished

@@ -57,21 +57,22 @@ class Cell:
         self, preset: str, dataset: str, model: str, key: str, part: str = "metrics", results: Path = records.RESULTS
     ) -> None:
         self.values: list[float] = []
-        self.low, self.high, self.n, self.missing = float("inf"), float("-inf"), 0, ""
+        self.low, self.high, self.n = float("inf"), float("-inf"), 0
         self.seeds: list[int] = []
         found = records.seeds(preset, dataset, model, results)
-        if not found:
-            why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
-            self.missing = f"not run: {why}"
+        why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
+        self.missing = "" if found else f"not run: {why}"
         for seed in found:
             try:
-                entry = records.read(preset, dataset, model, seed, results).get(part, {}).get(key)
+                entries = records.read(preset, dataset, model, seed, results).get(part, {})
             except RecordError as error:
                 self.missing = f"refused: {error.given}"
                 continue
-            if entry is None or entry["value"] is None:
-                why = "" if entry is None else entry.get("why", "")
-                self.missing = self.missing or ("not applicable" + (f": {why}" if why else ""))
+            entry, (metric, asked, _) = entries.get(key, {"value": None}), key.split("/")
+            if entry["value"] is None:
+                scored = any(other.startswith(f"{metric}/{asked}/") for other in entries)
+                why = f"not applicable: {entry['why']}" if entry.get("why") else "not applicable"
+                self.missing = self.missing or (why if scored else f"not run: no {metric} under {asked}")
                 continue
             self.values.append(entry["value"])
             self.seeds.append(seed)
@@ -98,6 +99,12 @@ class Cell:
     def interval(self, digits: int = 3) -> str:
         """95 % interval over characters or subjects, widest over the seeds."""
         return "" if self.mean is None else f"{self.low:.{digits}f} to {self.high:.{digits}f}"
+
+
+def briefly(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of texts where the reason why a number is missing stands once a row, in the first cell that lacks one."""
+    short = table.replace(r"^(not run|not applicable|refused):.*", r"\1", regex=True)
+    return table.where((short != table).cumsum(axis=1) <= 1, short)
 
 
 DIGITS = {"ssim": 3, "psnr": 2, "mse": 4}
@@ -176,7 +183,7 @@ def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.Dat
 
 LABELLED, CATEGORIES = "labels, training and test", "labels, training"
 SUPERVISION = {"halo-sp": LABELLED, "halo-u": LABELLED, "halo-u+k9": LABELLED, "mocogan": CATEGORIES}
-SUPERVISION |= {"s3vae": "optical flow", "dsvae": "none", "cdsvae": "none (augmentation)", "skd": "none"}
+SUPERVISION |= {"s3vae": "which cells move", "dsvae": "none", "cdsvae": "none (augmentation)", "skd": "none"}
 # The protocol a model's printed row stands for; the paper's baseline rows are those of the unsupervised literature.
 PRINTED_UNDER = {"halo-sp": "A", "halo-u": "A", "mocogan": "A-category", "dsvae": "B", "s3vae": "B"}
 UNDER_B = ("halo-sp", "halo-u", "halo-u+k9", "dsvae", "s3vae", "mocogan", "cdsvae", "skd")
@@ -230,8 +237,7 @@ def table_2b(
     """
     sprites = dataset.startswith("sprites")
     readings = ("skin", "tops", "pants", "hair") if sprites else ("identity",)
-    source = dataset if sprites else "mug"
-    printed = {(r["model"], r["key"]): r for r in paper()["table-2b"] if r["dataset"] == source}
+    theirs = {(r["model"], r["key"]): r for r in paper()["table-2b"] if r["dataset"] == (dataset if sprites else "mug")}
     rows = []
     for model in ("halo-sp", "halo-u", "dsvae", "s3vae", "ground-truth"):
         trivial, under = model == "ground-truth", "R" if model == "ground-truth" else protocol
@@ -239,7 +245,7 @@ def table_2b(
         for reading in readings:
             place, key = "any" if trivial else preset, f"{under}/{reading}"
             cell = Cell(place, dataset, model, f"accuracy/{key}", results=results)
-            row |= _columns(reading, cell, printed.get((model, f"accuracy/{key}"), {}))
+            row |= _columns(reading, cell, theirs.get((model, f"accuracy/{key}"), {}))
             row[f"{reading}, blurred"] = Cell(place, dataset, model, f"accuracy-blur/{key}", results=results).text()
         rows.append(row)
     rows.append({"model": "chance"} | dict.fromkeys(readings, "0.167" if sprites else "0.019"))

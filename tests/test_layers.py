@@ -25,7 +25,7 @@ LAYERS = (
      "faces", "mug", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records"),
-    ("tables", "figures", "shipping", "judging"),
+    ("tables", "strips", "figures", "shipping", "judging"),
     ("reproduce", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 from test_records import entry, result, write
 
@@ -68,7 +69,13 @@ def test_rows_of_mug_name_the_commands_that_fill_them(results):
 
 def test_a_metric_a_model_has_not_is_not_applicable(results):
     fill(results, [0.9])
-    assert cell(results, key="accuracy/A/9way").text() == "not applicable"
+    assert cell(results, key="ssim/clip/1-8").text() == "not applicable"
+
+
+def test_a_protocol_nobody_scored_is_not_run(results):
+    fill(results, [0.9])
+    assert cell(results, key="accuracy/A/9way").text() == "not run: no accuracy under A"
+    assert cell(results, key="ssim/strict/1-16").text() == "not run: no ssim under strict"
 
 
 def test_a_null_says_why(results):
@@ -183,6 +190,12 @@ def test_table_1_asks_for_its_key(results, conditioning, span):
     fill(results, [0.5], key=f"ssim/{conditioning}/{span}")
     table = table_1(conditioning=conditioning, span=span, results=results)
     assert table.loc["HALO, H", "SSIM"] == "0.500 (1)"
+
+
+def test_a_reason_stands_once_a_row():
+    rows = [["0.9 (1)", "not run: no x", "0.1", "not run: no y"], ["not applicable: no z", "", "refused: edited", "1"]]
+    short = [["0.9 (1)", "not run: no x", "0.1", "not run"], ["not applicable: no z", "", "refused", "1"]]
+    assert tables.briefly(pd.DataFrame(rows)).to_numpy().tolist() == short
 
 
 def test_stand_ins_are_named():
