@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hamrepro"
 LAYERS = (
     ("bounds", "config", "errors", "randomness", "_torchvision"),
     ("symplectic", "lie_groups", "gaussian", "metrics"),
-    ("networks", "dynamics", "free_dynamics"),
+    ("networks", "dynamics", "free_dynamics", "conservation"),
     ("elbo", "linear_gaussian", "halo", "baselines", "models"),
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "datasets", "batches"),
