@@ -10,7 +10,7 @@
 # # Reference
 #
 # Every public name of the library with its signature and its docstring, layer by layer: a module imports only from layers
-# above it on this page, so that it can be read from top to bottom. Shapes use one alphabet ({doc}`16_glossary`).
+# above it on this page, so that it can be read from top to bottom. Shapes use one alphabet ({doc}`glossary`).
 
 # %% tags=["hide-input"]
 from IPython.display import HTML

@@ -25,7 +25,7 @@ LAYERS = (
      "faces", "mug", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records"),
-    ("tables", "figures", "shipping", "judging", "schematics", "docstrings", "trace", "claims"),
+    ("tables", "figures", "shipping", "judging", "schematics", "docstrings", "trace", "claims", "costs"),
     ("reproduce", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
