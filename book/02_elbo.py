@@ -295,10 +295,9 @@ def lines(family):
     q = Gaussian(mean, covariance.diagonal().log() / 2)
     codes = q.mean + q.log_std.exp() * torch.randn(100_000, 7)
     states, ratio = model.states(codes[:9]), model.log_ratio(clip, codes, q)
-    terms = model.terms(clip, q)
+    terms, moved = model.terms(clip, q), model.log_transition(states)
     total = 2 * terms["reconstruction"] - sum(terms.values())
     chain, joint = model.log_chain(clip, codes[:9]), model.log_joint(clip, codes[:9])
-    moved = model.log_transition(states)
     return {"(18) the bound lies below log p(x)": model.bound(clip, q) < model.log_evidence(clip),
             "(19) = (21): any frame will do": bool((chain - joint).abs().max() < 1e-8),
             "(20) the density is carried unchanged": bool((moved - moved[:, :1]).abs().max() < 1e-8),

@@ -63,7 +63,8 @@ def rows():
 
 
 # %%
-HTML(pd.DataFrame(rows()).to_html(index=False, escape=False, border=0, classes="dataframe ledger", justify="left"))
+table = pd.DataFrame(rows())
+HTML(table.to_html(index=False, escape=False, border=0, classes="dataframe ledger", justify="left"))
 
 # %% [markdown]
 # ## What to make of it

@@ -50,7 +50,7 @@ class Cell:
 
     Attributes:
         values: per seed. mean; spread: standard deviation over seeds (0 for one); low, high: the seeds' 95 %
-        intervals, widest ends. n: clips. missing: why there is no number, else "".
+        intervals, widest ends. n: clips. hardware: trained on. missing: why there is no number, else "".
     """
 
     def __init__(
@@ -59,13 +59,15 @@ class Cell:
         self.values: list[float] = []
         self.low, self.high, self.n, self.missing = float("inf"), float("-inf"), 0, ""
         self.seeds: list[int] = []
+        self.hardware = ""
         found = records.seeds(preset, dataset, model, results)
         if not found:
             why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
             self.missing = f"not run: {why}"
         for seed in found:
             try:
-                entry = records.read(preset, dataset, model, seed, results).get(part, {}).get(key)
+                record = records.read(preset, dataset, model, seed, results)
+                entry = record.get(part, {}).get(key)
             except RecordError as error:
                 self.missing = f"refused: {error.given}"
                 continue
@@ -76,7 +78,7 @@ class Cell:
             self.values.append(entry["value"])
             self.seeds.append(seed)
             self.low, self.high = min(self.low, entry["ci95"][0]), max(self.high, entry["ci95"][1])
-            self.n = entry["n"]
+            self.n, self.hardware = entry["n"], record["provenance"]["hardware"]
         if self.values and not self.missing.startswith("refused"):
             self.missing = ""
 
@@ -163,7 +165,9 @@ def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.Dat
                     "ours": cell.text(digits),
                     "95 %": cell.interval(digits),
                     "n": cell.n or "",
+                    "seeds": len(cell.seeds) or "",
                     "preset": preset if cell.values else "",
+                    "hardware": cell.hardware,
                     "verdict": verdict(
                         entry["value"], None if cell.missing else cell.mean, entry["metric"], entry.get("spread") or 0.0
                     ),
