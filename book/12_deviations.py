@@ -185,7 +185,8 @@ pd.DataFrame(rows).T
 M = torch.diag(torch.tensor([2.0, 3.0]))  # E = (2 s₁² + 3 s₂²) / 2, one coordinate each
 rate = sy.symplectic_form(1) @ M @ torch.tensor([1.0, 1.0])
 holds = {"s = (q, p)": (rate[0] == 3, rate[1] == -2), "s = (p, q)": (rate[1] == 2, rate[0] == -3)}
-pd.DataFrame({order: map(bool, both) for order, both in holds.items()}, index=["dq/dt = ∂E/∂p", "dp/dt = -∂E/∂q"])
+pd.DataFrame({order: map(bool, both) for order, both in holds.items()},
+             index=["dq/dt = ∂E/∂p", "dp/dt = -∂E/∂q"])  # fmt: skip
 
 # %% [markdown]
 # ### The KL at a random frame

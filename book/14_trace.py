@@ -25,7 +25,8 @@ from hamrepro import trace
 whole = trace.trace()
 counts = {kind: whole[whole.index.str.startswith(kind)] for kind in trace.COUNTS}
 pd.DataFrame({kind: {"in the paper": trace.COUNTS[kind], "in code": int(part["objects"].map(bool).sum()),
-                     "tested": int(part["tests"].map(bool).sum())} for kind, part in counts.items()}).T  # fmt: skip
+                     "tested": int(part["tests"].map(bool).sum())}
+              for kind, part in counts.items()}).T  # fmt: skip
 
 # %% [markdown]
 # The first name of a row is the most specific one, that is, the object that claims the fewest parts. The test is the first of
