@@ -7,7 +7,7 @@ JOBS   ?= 2
 # One thread a process: two processes side by side are faster than one with two threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup reproduce reevaluate retrain test lint book notebooks data verify clean
+.PHONY: help setup reproduce reevaluate retrain test lint book notebooks data verify linkcheck weekly clean
 help:
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -50,6 +50,12 @@ data: setup ## fetch and check the LPC sheets
 
 verify: setup ## the scorecard: every printed number of the paper beside ours
 	$(BIN)/python -m hamrepro verify
+
+linkcheck: setup ## every link of the book, inside and outside; needs the network
+	$(BIN)/jupyter-book build book/ --builder linkcheck
+
+weekly: data reproduce reevaluate linkcheck ## everything again from scratch, and every link: what CI does on Mondays
+	@test -z "$$(git status --porcelain)" || { git status --short; echo "The checkout changed."; exit 1; }
 
 clean: ## remove what the verbs made, but not .venv, runs or data
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis .doit.db*

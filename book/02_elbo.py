@@ -16,14 +16,15 @@
 # misprints on the way, and checks each step with numbers.
 
 # %% tags=["hide-input"]
-import math
-
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+from IPython.display import SVG
 
+from hamrepro import schematics
 from hamrepro.dynamics import HamiltonianOperators
 from hamrepro.gaussian import Gaussian, emission_log_prob
+from hamrepro.linear_gaussian import LinearGaussian, oscillator
 from hamrepro.symplectic import flow_powers
 
 plt.style.use("hamrepro.book")
@@ -76,14 +77,15 @@ torch.set_default_dtype(torch.float64)
 # The paper writes $\mathbf s = [\mathbf p, \mathbf q]$ in Eq. (3), $(\mathbf q, \mathbf p)$ after Eq. (7) and
 # $[\mathbf q, \mathbf p]$ in Eq. (12). With its $\mathbf J$ only the latter is right ([D2](#d2)).
 #
-# ```{figure} _static/figures/paper-figure-1.svg
-# :name: paper-figure-1
-# :alt: A clip is encoded frame by frame; content, position and momentum are inferred; the operator traces the trajectory; the decoder draws it
-#
+# (paper-figure-1)=
 # **Figure 1.** From clip to latent trajectory and back. The state is inferred at one frame $t$, and the operator
-# $\mathbf H_k$ of the given action traces all others. Names in `code` are those of the library.
-# ```
-#
+# $\mathbf H_k$ of the given action traces all others. Names in `code` and all sizes are read off the library, preset
+# `paper` on Sprites, as the page is made.
+
+# %% mystnb={"image": {"alt": "A clip is encoded frame by frame; content, position and momentum are inferred; the operator traces the trajectory; the decoder draws it"}} tags=["nbval-ignore-output"]
+SVG(schematics.framework("paper", "sprites"))
+
+# %% [markdown]
 # ## How a clip is read
 #
 # (eq-10)=
@@ -137,14 +139,15 @@ torch.set_default_dtype(torch.float64)
 # $w = 4$ frames ([D7](#d7)).
 
 # %% [markdown]
-# ```{figure} _static/figures/paper-figure-5.svg
-# :name: paper-figure-5
-# :alt: Probabilistic graphs of the generative and of the inference model
-#
-# **Figure 5.** Graphs of the generative model (left) and of inference (right). Double arrows are deterministic: given one
-# state, all others follow.
-# ```
-#
+# (paper-figure-5)=
+# **Figure 5.** Graphs of the generative model (left) and of inference (right). Shaded: observed. Double arrows are
+# deterministic: given one state, all others follow. A test asks the code for its gradients and finds these arrows and no
+# others.
+
+# %% mystnb={"image": {"alt": "Probabilistic graphs of the generative and of the inference model"}} tags=["nbval-ignore-output"]
+SVG(schematics.graphs())
+
+# %% [markdown]
 # ## The bound
 #
 # (eq-17)=
@@ -277,38 +280,52 @@ pd.DataFrame({"equals torch.distributions": (q.kl() - exact).abs() < 1e-12,
              index=["clip 1", "clip 2", "clip 3"])  # fmt: skip
 
 # %% [markdown]
-# And the whole bound, on a toy whose evidence is known: one oscillator ($d = 1$, one turn in eight frames) watched through
-# unit noise, $x_t = 2 q_t + \epsilon_t$. Everything is Gaussian, so $\log p(x_{1:T})$ can be written down. The bound must lie
-# below it for every $\sigma$ of $q$, and may touch it only where the true posterior is in the family of $q$.
+# Now Eqs. (18) to (25), line by line. With a *linear* decoder HALO is a linear Gaussian model
+# ({doc}`15_reference`, `linear_gaussian`), and every distribution above can be written down. A clip of five frames and four
+# pixels, two operators of each family, codes drawn at random: what holds for skew-$\mathbf H$ and not for $\mathbf H$ is the step
+# that the note above calls a choice.
+
+# %%
+def lines(family):
+    torch.manual_seed(1)
+    H = HamiltonianOperators(1, 2, family).double().generators()[0].detach()
+    model = LinearGaussian(H, torch.randn(4, 2), torch.randn(4, 3), frames=5, reference=2)
+    clip = torch.randn(5, 4)
+    mean, covariance = model.true_posterior(clip)
+    q = Gaussian(mean, covariance.diagonal().log() / 2)
+    codes = q.mean + q.log_std.exp() * torch.randn(100_000, 7)
+    states, ratio = model.states(codes[:9]), model.log_ratio(clip, codes, q)
+    terms, moved = model.terms(clip, q), model.log_transition(states)
+    total = 2 * terms["reconstruction"] - sum(terms.values())
+    chain, joint = model.log_chain(clip, codes[:9]), model.log_joint(clip, codes[:9])
+    return {"(18) the bound lies below log p(x)": model.bound(clip, q) < model.log_evidence(clip),
+            "(19) = (21): any frame will do": bool((chain - joint).abs().max() < 1e-8),
+            "(20) the density is carried unchanged": bool((moved - moved[:, :1]).abs().max() < 1e-8),
+            "(22), (23) mean log ratio = (24)": bool((ratio.mean() - total).abs() < 4 * ratio.std() / 1e5**0.5),
+            "(24) = (25) = the bound": abs(total - model.bound(clip, q)) < 1e-9}  # fmt: skip
+
+
+pd.DataFrame({"skew-H": lines("u"), "H": lines("sp")})
+
+# %% [markdown]
+# And the whole bound against its evidence: one oscillator ($d = 1$, one turn in eight frames) watched through unit noise,
+# $x_t = 2 q_t + \epsilon_t$. The bound must lie below $\log p(x_{1:T})$ for every $\sigma$ of $q$, and may touch it only where
+# the true posterior is in the family of $q$.
 #
 # With the whole period in view it is: eight frames see position and momentum equally well and independently, and the
 # gap closes. With two frames the true posterior is tilted, since an error in position can be made up by one in momentum; no
 # independent $\mathbf q$ and $\mathbf p$ fit, and a gap stays. It is the price of Eqs. (15) and (16), and a first hint that a
 # clip should show a whole period.
 
-# %%
-def oscillator(frames):
-    H = 2 * math.pi / 8 * torch.tensor([[[0.0, 1.0], [-1.0, 0.0]]])
-    return 2 * flow_powers(H, frames)[0, frames - 1 :, 0]  # 2 q_t as a map of s_1: (T, 2)
-
-
-def bound(clip, G, sigma, draws=20_000):
-    mean = torch.linalg.solve(torch.eye(2) + G.T @ G, G.T @ clip).expand(draws, 2)
-    q = Gaussian(mean, torch.full_like(mean, math.log(sigma)))
-    noise = torch.randn(draws, 2, generator=torch.Generator().manual_seed(0))
-    means = q.sample(noise) @ G.T
-    pixels, means = (x[..., None, None, None] for x in (clip.expand_as(means), means))
-    return float((emission_log_prob(pixels, means, constant=True).sum(-1) - q.kl()).mean())
-
 # %% mystnb={"image": {"alt": "The bound against the width of the posterior, with the log evidence"}} tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8))
-sigmas = torch.linspace(0.1, 0.9, 33).tolist()
+sigmas = torch.linspace(0.1, 0.9, 33)
 for axis, frames in zip(axes, (8, 2), strict=True):
-    G = oscillator(frames)
-    clip = G @ torch.tensor([1.0, -0.5]) + torch.randn(frames)
-    marginal = torch.distributions.MultivariateNormal(torch.zeros(frames), G @ G.T + torch.eye(frames))
-    evidence = float(marginal.log_prob(clip))
-    axis.plot(sigmas, [bound(clip, G, sigma) for sigma in sigmas], label="bound, Eq. (17)")
+    model = oscillator(frames)
+    clip = model.weight[..., 0] + torch.randn(frames, 1)
+    mean, evidence = model.true_posterior(clip)[0], model.log_evidence(clip)
+    bounds = [model.bound(clip, Gaussian(mean, sigma.log().expand(2))) for sigma in sigmas]
+    axis.plot(sigmas, bounds, label="bound, Eq. (17)")
     axis.axhline(evidence, color="C1", ls="--", label="log evidence")
     axis.set(xlabel="σ of q(s)", ylim=(evidence - 2.5, evidence + 0.3), title=f"T = {frames}")
 axes[0].set_ylabel("nats")

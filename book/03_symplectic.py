@@ -21,8 +21,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 
+from hamrepro import lie_groups as lie
 from hamrepro import symplectic as sy
+from hamrepro.conservation import energy_drift, reversal_error, symplectic_defect
+from hamrepro.batches import normalise
+from hamrepro.datasets import load
 from hamrepro.dynamics import FAMILIES, HamiltonianOperators, PhaseSpace, embed
+from hamrepro.figures import chosen
+from hamrepro.shipping import load_shipped
 
 plt.style.use("hamrepro.book")
 torch.set_default_dtype(torch.float64)
@@ -40,14 +46,9 @@ torch.set_default_dtype(torch.float64)
 
 # %%
 e, r, f = torch.eye(2), -torch.eye(2), torch.diag(torch.tensor([1.0, -1.0]))
-elements = {"e": e, "r": r, "f": f, "rf": r @ f}
-
-
-def product(x, y):
-    return next(name for name, z in elements.items() if torch.equal(z, x @ y))
-
-
-pd.DataFrame({b: {a: product(x, y) for a, x in elements.items()} for b, y in elements.items()})
+names, elements = ("e", "r", "f", "rf"), torch.stack([e, r, f, r @ f])
+table = lie.multiplication_table(elements)
+pd.DataFrame([[names[i] for i in row] for row in table.tolist()], names, names)
 
 # %% [markdown]
 # (def-3)=
@@ -66,7 +67,7 @@ pd.DataFrame({b: {a: product(x, y) for a, x in elements.items()} for b, y in ele
 # HALO's latent motion with $d = 1$: $q$ to the right, $p$ upwards, one oscillation per turn.
 
 # %% mystnb={"image": {"alt": "Orbits of the rotation group, and position and momentum against time"}} tags=["nbval-ignore-output"]
-theta = torch.linspace(0, 2 * math.pi, 200)
+exp, theta = torch.linalg.matrix_exp, torch.linspace(0, 2 * math.pi, 200)
 turn = torch.linalg.matrix_exp(theta[:, None, None] * sy.symplectic_form(1))
 fig, (plane, time) = plt.subplots(1, 2, width_ratios=[1, 2.1])
 for radius in (0.4, 0.8, 1.2):
@@ -76,6 +77,31 @@ for radius in (0.4, 0.8, 1.2):
 plane.set(aspect="equal", xlabel="q", ylabel="p", title="orbits of SO(2)")
 time.set(xlabel="t, radians", ylabel="q(t)", title="what a decoder would see")
 time.legend(loc="upper center");
+
+# %% [markdown]
+# The three definitions once more, each asked of something that has the property and of something that has not:
+
+# %%
+turns, J = lie.rotation(torch.arange(6) * 2 * math.pi / 6), sy.symplectic_form(1)
+points, A, B = torch.randn(5, 2), *sy.sp_element(torch.randn(2, 4, 4))
+
+
+def move(g, x):
+    return x @ g.mT
+
+
+checks = {
+    "Definition 2: six turns by 60° are a group": lie.is_group(turns),
+    "five of them are": lie.is_group(turns[:5]),
+    "Definition 3: turning by a, then b, is turning by a + b": torch.allclose(turns[1] @ turns[2], turns[3]),
+    "Definition 4: J is tangent to the flow at the identity": lie.is_tangent(lambda h: exp(h * J), J),
+    "J² is": lie.is_tangent(lambda h: exp(h * J), J @ J),
+    "the bracket of two Hamiltonian matrices is one": sy.is_hamiltonian(lie.bracket(A, B)),
+    "their product is": sy.is_hamiltonian(A @ B),
+    "Definition 8: turning the plane is an action": lie.is_action(move, turns, points),
+    "turning it and shifting it is": lie.is_action(lambda g, x: move(g, x) + 1, turns, points),
+}
+pd.DataFrame({"holds": checks})
 
 # %% [markdown]
 # ## The energy and its flow
@@ -117,7 +143,6 @@ time.legend(loc="upper center");
 # %%
 torch.manual_seed(0)
 H = sy.sp_element(torch.randn(12, 12) / 4)
-exp = torch.linalg.matrix_exp
 matrices = {"H": H, "exp(H)": exp(H), "exp(-3 H)": exp(-3 * H)}
 pd.DataFrame({
     name: {
@@ -212,8 +237,18 @@ pd.DataFrame(by_action, index=["action 1", "action 2", "action 3"]).gt(0).replac
 # %% [markdown]
 # ## What is conserved
 #
-# $\dot E = \mathbf s^\top \mathbf M \mathbf J \mathbf M \mathbf s = 0$, because $\mathbf M \mathbf J \mathbf M$ is skew. So
-# the energy of a clip is a constant the encoder chooses and the operator keeps: a number that holds *which* oscillation
+# ```{prf:theorem} Conservation of energy
+# :label: thm-energy
+# Along $\dot{\mathbf s} = \mathbf J \mathbf M \mathbf s$ with constant symmetric $\mathbf M$, the energy $E = \tfrac12 \mathbf s^\top \mathbf M
+# \mathbf s$ is constant.
+# ```
+#
+# ```{prf:proof}
+# $\dot E = \mathbf s^\top \mathbf M \dot{\mathbf s} = \mathbf s^\top \mathbf M \mathbf J \mathbf M \mathbf s = 0$, because
+# $(\mathbf M \mathbf J \mathbf M)^\top = -\mathbf M \mathbf J \mathbf M$.
+# ```
+#
+# So the energy of a clip is a constant the encoder chooses and the operator keeps: a number that holds *which* oscillation
 # this is, while the angle along the orbit holds *where in it* the frame lies. Below, in the arithmetic training uses
 # (float32), 1,000 frames, more than sixty times the length of Table 1's clips. What drift there is comes from rounding
 # $e^{\mathbf H}$ once; it grows in proportion to time, not exponentially.
@@ -326,3 +361,116 @@ pd.DataFrame({**starts, "sp, the release's start": begin("sp", "random")}).T
 #
 # What training does to the spectrum, and what that costs at frame 16, is measured in the chapter on
 # {doc}`generation <06_generation>`.
+
+# %% [markdown]
+# ## A learned operator
+#
+# Everything so far held for any operator. Now for the shipped ones, trained on Sprites (preset `laptop`): first the three exact
+# properties, in float32 and on sixteen frames.
+
+# %%
+def trained(name, dataset="sprites"):
+    network = load_shipped("laptop", dataset, name, 0)[0]
+    return network.float(), network.operators.float(), network.operators.generators().detach().double()
+
+
+rows = {}
+for name in ("halo-sp", "halo-u"):
+    _, operators, H = trained(name)
+    rows[name] = {"reversible to 0.1 %": reversal_error(operators) < 1e-3,
+                  "symplectic to 0.1 %": symplectic_defect(operators) < 1e-3,
+                  "energy kept to 0.1 %": energy_drift(operators, 16) < 1e-3,
+                  "no real eigenvalue pair": bool(sy.spectral_abscissa(H).max() < 1e-6)}  # fmt: skip
+pd.DataFrame(rows)
+
+# %% [markdown]
+# ### Noether's theorem
+#
+# A conserved quantity for every symmetry: for quadratic energies both are matrices, and the theorem is two lines.
+#
+# ```{prf:theorem} Noether, quadratic
+# :label: thm-noether
+# Let $\mathbf A, \mathbf H \in \sp(2d)$. The flow of $\mathbf H$ conserves $F = \tfrac12 \mathbf s^\top \mathbf N \mathbf s$ with
+# $\mathbf N = -\mathbf J \mathbf A$ if and only if $[\mathbf A, \mathbf H] = 0$, that is, if the flow of $\mathbf A$ is a symmetry of that of $\mathbf H$.
+# ```
+#
+# ```{prf:proof}
+# $\dot F = \tfrac12 \mathbf s^\top (\mathbf H^\top \mathbf N + \mathbf N \mathbf H)\, \mathbf s$. Since $\mathbf J \mathbf H$ is symmetric,
+# $\mathbf H^\top \mathbf J = -\mathbf J \mathbf H$, so the bracket is $\mathbf J \mathbf H \mathbf A - \mathbf J \mathbf A \mathbf H =
+# \mathbf J [\mathbf H, \mathbf A]$, and it is symmetric: the form vanishes for all $\mathbf s$ exactly if the matrix does.
+# ```
+#
+# Every operator has such symmetries: its own odd powers, $\mathbf H, \mathbf H^3, \dots, \mathbf H^{2d-1}$, are in $\sp(2d)$ and commute
+# with it. With different frequencies they give $d$ independent conserved quantities, and their combinations are the energies of
+# the single modes. So a learned operator does not conserve *something*: it conserves as many numbers as its subspace
+# has positions. Below, for the operator learned for the walk, three of them, and one form that is no symmetry's.
+
+# %% mystnb={"image": {"alt": "Three conserved quantities of a learned operator, and one that is not conserved"}} tags=["nbval-ignore-output"]
+H = trained("halo-u")[2][0]
+torch.manual_seed(0)
+orbit = sy.flow_powers(H[None], 65)[0, 64:] @ torch.randn(12)
+fig, axis = plt.subplots(figsize=(7.2, 2.6))
+for power, label in ((1, "H: the energy"), (3, "H³"), (5, "H⁵")):
+    F = sy.energy(torch.linalg.matrix_power(H, power), orbit)
+    axis.plot(F / F[0], label=f"F of {label}")
+axis.plot(orbit[:, :6].square().sum(-1) / orbit[0, :6].square().sum(), label="|q|², not conserved", lw=1)
+axis.set(xlabel="frame", ylabel="relative to frame 1", ylim=(0, 3))
+axis.legend(ncols=4, loc="upper center");
+
+# %% [markdown]
+# ### Phase portraits and spectra
+#
+# What each operator does, mode by mode. Left, the spectra: eight frames a period is $2\pi/8$ radians per frame and its
+# multiples, the dotted lines, and that is where a model trained on one period of a cycle should have put its modes. Right, one
+# orbit of each operator, seen along its two slowest modes: 16 frames as points, the flow between them as a line, since
+# $e^{t\mathbf H}$ has no need of whole frames.
+
+# %%
+def plane(H):
+    """Two coordinates in which the slowest oscillation is a circle."""
+    values, vectors = torch.linalg.eig(H)
+    slowest = values.imag.abs().argsort()[0]
+    basis = torch.stack([vectors[:, slowest].real, vectors[:, slowest].imag], 1)
+    return torch.linalg.pinv(basis)
+
+# %% mystnb={"image": {"alt": "Spectra of the learned operators and phase portraits of three actions"}} tags=["nbval-ignore-output"]
+actions = ("walk", "spellcast", "slash")
+fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.4), width_ratios=[1.3, 1, 1, 1])
+for number in range(-4, 5):
+    axes[0].axhline(2 * math.pi / 8 * number, color="C5", lw=0.6, ls=":")
+for k, (name, axis) in enumerate(zip(actions, axes[1:], strict=True)):
+    H = trained("halo-u")[2][k]
+    values, start = torch.linalg.eigvals(H), torch.ones(12)
+    axes[0].plot([k] * 12, values.imag, "o", color=f"C{k}", ms=3)
+    times = torch.linspace(0, 15, 301)
+    path = plane(H) @ (exp(times[:, None, None] * H) @ start).mT
+    axis.plot(*path, color=f"C{k}", lw=0.7)
+    axis.plot(*path[:, ::20], "o", color=f"C{k}", ms=3)
+    axis.set(title=name, aspect="equal", xticks=[], yticks=[])
+axes[0].set(xticks=range(3), xticklabels=[a[:5] for a in actions], title="Im λ, radians a frame");
+
+# %% [markdown]
+# ### Energy along real clips
+#
+# The flow conserves the energy of the state it is given. Does the *encoder* know? It reads $(\mathbf q_t, \mathbf p_t)$ from any
+# frame on its own, and nothing forces eight frames of a clip onto one level but the bound, which asks every frame to serve as the
+# start of the whole. On clips of the stand-in, the energy read off each frame. A flat line
+# would be an encoder that has understood the conservation law; the dashed line is the flow from frame 1.
+
+# %% mystnb={"image": {"alt": "Energy read from every frame of real clips, against the constant energy of the flow"}} tags=["nbval-ignore-output"]
+network, operators, H = trained("halo-u", "sprites-procedural")
+clip_set = load("sprites-procedural", "test")
+index = chosen(clip_set, 3)
+action = clip_set.targets["action"][index]
+fig, axis = plt.subplots(figsize=(7.2, 2.6))
+with torch.inference_mode():
+    features = network.features(normalise(clip_set.clips(index)).float())
+    frames = [network.infer(features, action, torch.full_like(action, t)).mean_state().state for t in range(8)]
+states = torch.stack(frames, 1).double()
+E = sy.energy(H[action][:, None], states)
+flow = torch.einsum("bij,bj->bi", sy.flow_powers(H, 8)[action, -1], states[:, 0])  # s_8 from s_1
+for k, name in enumerate(actions):
+    axis.plot(range(1, 9), E[k], ".-", label=name)
+    axis.plot([1, 8], [E[k, 0], sy.energy(H[action[k]], flow[k])], "--", color=f"C{k}", lw=0.8)
+axis.set(xlabel="frame the state is read from", ylabel="E(q, p)")
+axis.legend(ncols=3);

@@ -197,10 +197,11 @@ def reproduce() -> None:
 
 @app.command()
 def render() -> None:
-    """Draw every committed figure again from the shipped weights, into book/_static/figures."""
+    """Draw every committed figure again, into book/_static/figures: schematics, and clips of the shipped weights."""
     from hamrepro.figures import render as render_figures
+    from hamrepro.schematics import render as render_schematics
 
-    for path in render_figures():
+    for path in render_schematics() + render_figures():
         typer.echo(path)
 
 

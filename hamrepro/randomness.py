@@ -27,7 +27,8 @@ def generator(seed: int, stream: str, step: int = 0) -> torch.Generator:
 
     Args:
         seed: the run's seed, >= 0.
-        stream: one of `STREAMS`; streams are statistically independent.
+        stream: one of `STREAMS`; streams are statistically independent. `reference` draws the frame t of every
+            clip apart (Deviation D4).
         step: training step, epoch or draw, >= 0.
 
     Raises:

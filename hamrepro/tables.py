@@ -23,13 +23,9 @@ LABELS = {
     "ground-truth": "ground truth",
     "copy-source": "source clip unchanged",
     "shuffled-motion": "real clips, frames shuffled",
-    "dsvae": "DSVAE",
-    "mocogan": "MoCoGAN",
-    "s3vae": "S3VAE",
-    "cdsvae": "C-DSVAE",
-    "skd": "SKD",
+    "dsvae": "DSVAE", "mocogan": "MoCoGAN", "s3vae": "S3VAE", "cdsvae": "C-DSVAE", "skd": "SKD",
     "halo-u+k9": "HALO, skew-H, 9 operators",
-}
+}  # fmt: skip
 DATASETS = {
     "sprites": "Sprites",
     "sprites-procedural": "procedural Sprites (stand-in)",
@@ -50,7 +46,7 @@ class Cell:
 
     Attributes:
         values: per seed. mean; spread: standard deviation over seeds (0 for one); low, high: the seeds' 95 %
-        intervals, widest ends. n: clips. missing: why there is no number, else "".
+        intervals, widest ends. n: clips. hardware: trained on. missing: why there is no number, else "".
     """
 
     def __init__(
@@ -59,12 +55,14 @@ class Cell:
         self.values: list[float] = []
         self.low, self.high, self.n = float("inf"), float("-inf"), 0
         self.seeds: list[int] = []
+        self.hardware = ""
         found = records.seeds(preset, dataset, model, results)
         why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
         self.missing = "" if found else f"not run: {why}"
         for seed in found:
             try:
-                entries = records.read(preset, dataset, model, seed, results).get(part, {})
+                record = records.read(preset, dataset, model, seed, results)
+                entries = record.get(part, {})
             except RecordError as error:
                 self.missing = f"refused: {error.given}"
                 continue
@@ -77,7 +75,7 @@ class Cell:
             self.values.append(entry["value"])
             self.seeds.append(seed)
             self.low, self.high = min(self.low, entry["ci95"][0]), max(self.high, entry["ci95"][1])
-            self.n = entry["n"]
+            self.n, self.hardware = entry["n"], record["provenance"]["hardware"]
         if self.values and not self.missing.startswith("refused"):
             self.missing = ""
 
@@ -162,6 +160,7 @@ def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.Dat
         for entry in entries:
             cell = Cell(preset, entry["dataset"], entry["model"], entry["key"], results=results)
             digits = entry.get("digits", 3)
+            ours = None if cell.missing else cell.mean
             rows.append(
                 {
                     "table": table.removeprefix("table-"),
@@ -172,10 +171,10 @@ def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.Dat
                     "ours": cell.text(digits),
                     "95 %": cell.interval(digits),
                     "n": cell.n or "",
+                    "seeds": len(cell.seeds) or "",
                     "preset": preset if cell.values else "",
-                    "verdict": verdict(
-                        entry["value"], None if cell.missing else cell.mean, entry["metric"], entry.get("spread") or 0.0
-                    ),
+                    "hardware": cell.hardware,
+                    "verdict": verdict(entry["value"], ours, entry["metric"], entry.get("spread") or 0.0),
                 }
             )
     return pd.DataFrame(rows)

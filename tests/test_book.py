@@ -99,6 +99,15 @@ def test_experiments_take_parameters(name):
     assert {"preset", "dataset", "model", "seed", "recompute"} <= names
 
 
+def test_the_quick_start_runs():
+    """Its Python, block after block: the stand-in and its shipped weights are in every checkout."""
+    blocks = re.findall(r"```python\n(.*?)```", (BOOK / "quickstart.md").read_text(), re.DOTALL)
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    assert names["animation"].startswith(b"GIF8") and names["made"].shape == (1, 32, 3, 64, 64)
+
+
 def test_paper_numbers_are_anchored_once():
     anchors = [anchor for source in SOURCES for anchor in re.findall(r"\(((?:eq|def)-\d+)\)=", source.read_text())]
     assert len(anchors) == len(set(anchors))

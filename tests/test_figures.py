@@ -178,3 +178,10 @@ def test_faces_have_the_figures_of_the_paper():
     assert sizes == {"figure-2": (9, 3), "figure-4": (12, 6), "figure-4-prior": (6, 6), "figure-9": (16, 4)}
     truth = drawn["figure-2"][0][0]
     assert torch.equal(truth, FACES.clips(figures.chosen(FACES, 1), frames=16)[0] / 255), "sixteen frames, no repeats"
+
+
+def test_generation_shows_truth_reconstruction_and_generation():
+    model, clips = build(configure("smoke", "faces-procedural", "halo-sp"), 0).eval(), FACES
+    rows = figures.generation(model, clips, figures.chosen(clips, 2), frames=6)
+    assert len(rows) == 6 and {row.shape for row in rows} == {(6, 3, 64, 64)}
+    assert not torch.equal(rows[1], rows[2]), "read from the middle, and from frame 1"

@@ -18,14 +18,14 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "hamrepro"
 LAYERS = (
     ("bounds", "config", "errors", "randomness", "_torchvision"),
-    ("symplectic", "gaussian", "metrics"),
-    ("networks", "dynamics", "free_dynamics"),
-    ("elbo", "halo", "baselines", "models"),
+    ("symplectic", "lie_groups", "gaussian", "metrics"),
+    ("networks", "dynamics", "free_dynamics", "conservation"),
+    ("elbo", "linear_gaussian", "halo", "baselines", "models"),
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records"),
-    ("tables", "strips", "figures", "shipping", "judging"),
+    ("tables", "strips", "figures", "shipping", "judging", "schematics", "docstrings", "trace", "claims", "costs"),
     ("reproduce", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

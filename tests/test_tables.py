@@ -154,6 +154,9 @@ def test_the_scorecard_judges(results):
     good, near = rows.loc[("Sprites", "HALO, H", KEY)], rows.loc[("Sprites", "HALO, skew-H", KEY)]
     assert (good["ours"], good["verdict"], good["preset"], good["n"]) == ("0.985 (1)", "reached", "laptop", 4)
     assert (near["ours"], near["verdict"]) == ("0.935 ± 0.007 (2)", "within tolerance")
+    assert (near["seeds"], near["95 %"], near["hardware"]) == (2, "0.930 to 0.940", "x")
+    absent = rows.loc[("MUG", "HALO, H", KEY)]
+    assert (absent["seeds"], absent["hardware"], absent["preset"], absent["verdict"]) == ("", "", "", "not run")
 
 
 def test_an_edited_record_has_no_verdict(results):

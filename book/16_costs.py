@@ -1,0 +1,29 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What costs how long
+#
+# Every recorded training with the time it took, on the machine it ran on. The numbers are those of the records
+# (`data/results/`) and of the cards of the shipped weights; nothing is timed on this page. *Table 1* is the time to score 2,664
+# test clips under both readings. A training of preset `laptop` uses one thread: several side by side cost no more
+# than one.
+
+# %% tags=["hide-input"]
+import pandas as pd
+
+from hamrepro import costs
+
+pd.set_option("display.max_columns", 12, "display.max_rows", 200)
+
+# %%
+costs.trainings()
+
+# %% [markdown]
+# What a machine costs in memory, and what fits where, follows from {doc}`04_networks`: three quarters of preset `paper` are two
+# linear layers. Preset `laptop` is made for two cores and no accelerator ({doc}`05_training`).

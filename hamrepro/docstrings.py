@@ -1,0 +1,88 @@
+"""The library's own words: names, signatures and docstrings, read off its text without importing it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+from hamrepro.records import ROOT
+
+
+class Documented(NamedTuple):
+    """A module, class, function or method with its docstring.
+
+    Attributes:
+        module: dotted, without the package. name: dotted inside the module, "" for the module itself.
+        signature: arguments and result, as written. docstring: without its examples.
+    """
+
+    module: str
+    name: str
+    signature: str
+    docstring: str
+
+    @property
+    def label(self) -> str:
+        """`symplectic.flow_powers`."""
+        return f"{self.module}.{self.name}" if self.name else self.module
+
+    @property
+    def summary(self) -> str:
+        """First sentence, without its citations."""
+        first = " ".join(self.docstring.split("\n\n")[0].split())
+        return re.split(r"\s*(?:Paper:|Deviation:? D|\.\s)", first)[0].rstrip(".")
+
+
+def _signature(node: ast.ClassDef | ast.FunctionDef) -> str:
+    """`(clips: Tensor, frames: int) -> Tensor`; of a class, its constructor's or its fields."""
+    if isinstance(node, ast.ClassDef):
+        for child in node.body:
+            if isinstance(child, ast.FunctionDef) and child.name == "__init__":
+                return _signature(child).removesuffix(" -> None")
+        fields = [ast.unparse(child) for child in node.body if isinstance(child, ast.AnnAssign)]
+        return f"({', '.join(fields)})" if fields else ""
+    arguments = re.sub(r"^self(, )?", "", ast.unparse(node.args))
+    return f"({arguments})" + (f" -> {ast.unparse(node.returns)}" if node.returns else "")
+
+
+@lru_cache(maxsize=8)
+def documented(root: Path = ROOT) -> tuple[Documented, ...]:
+    """Everything in `hamrepro/` that has a docstring, private names too, in order of path and line."""
+
+    def walk(node: ast.AST, module: str, prefix: str) -> Iterator[Documented]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef | ast.FunctionDef):
+                name = f"{prefix}{child.name}"
+                yield Documented(module, name, _signature(child), ast.get_docstring(child) or "")
+                yield from walk(child, module, f"{name}.")
+
+    found = []
+    for path in sorted((root / "hamrepro").rglob("*.py")):
+        module = ".".join(path.relative_to(root / "hamrepro").with_suffix("").parts).removesuffix(".__init__")
+        tree = ast.parse(path.read_text())
+        found += [Documented(module, "", "", ast.get_docstring(tree) or ""), *walk(tree, module, "")]
+    prose = (entry._replace(docstring=entry.docstring.split(">>>")[0].strip()) for entry in found)
+    return tuple(entry for entry in prose if entry.docstring)
+
+
+def modules(root: Path = ROOT) -> tuple[str, ...]:
+    """Modules and packages of the library that have a docstring, by name."""
+    return tuple(sorted({entry.module.split(".")[0] for entry in documented(root)}))
+
+
+def reference(*names: str, root: Path = ROOT) -> str:
+    """Public names of some modules as HTML: signature, then docstring. A package stands for all of its modules."""
+    parts = []
+    for entry in documented(root):
+        if entry.module.split(".")[0] not in names or any(word.startswith("_") for word in entry.name.split(".")):
+            continue
+        title = f"<b>{entry.name}</b>{escape(entry.signature)}" if entry.name else f"hamrepro.<b>{entry.module}</b>"
+        level = "module" if not entry.name else "member" if "." in entry.name else "object"
+        parts.append(f'<dt id="{entry.label}" class="{level}"><code>{title}</code></dt>')
+        parts.append(f'<dd class="{level}">{escape(entry.docstring)}</dd>')
+    return f'<dl class="reference-list">{"".join(parts)}</dl>'
