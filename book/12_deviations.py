@@ -104,11 +104,11 @@ torch.set_default_dtype(torch.float64)
 # Only starting values differ from `paper`, no layer.
 #
 # (d17)=
-# **D17. Content from fewer frames.** In preset `laptop` $\mathbf z$ is inferred from two frames drawn without regard to the
-# reference frame $t$, and for half of the clips from one of them, repeated, as Table 1's `strict` reading asks for. Each is a
-# bound like any other, with a posterior that sees less. Content that is inferred from the frames around $t$ learns to tell
-# the *phase* at $t$, and the state then need not; content from other frames has nothing to tell it by. Preset `paper` shows
-# the content network the whole clip.
+# **D17. Content from fewer frames.** In preset `laptop` $\mathbf z$ is inferred from the $w$ frames that the momentum sees, and
+# for a share of the clips from the reference frame alone, repeated, as Table 1's `strict` reading asks for. Each is a bound
+# like any other, with a posterior that sees less. Such content learns to tell the *phase* at $t$, and the state then need not;
+# in the variant `+prior-states` it is inferred from two frames drawn without regard to $t$, which have nothing to tell it by.
+# Preset `paper` shows the content network the whole clip.
 #
 # (d18)=
 # **D18. A rising KL weight.** In presets that say so, the weight of the KL terms rises from 0 to 1 over the first part of a run;
@@ -117,7 +117,7 @@ torch.set_default_dtype(torch.float64)
 # (d19)=
 # **D19. Some states from the prior.** Protocol A draws $\mathbf s_1$ from $\mathcal N(\mathbf 0, \mathbf I)$, but nothing in Eq. (17)
 # shows the decoder such a state: the posteriors of all clips of an action lie on a thin closed orbit of the $2d$-dimensional
-# phase space, and the prior is a ball around it. In preset `laptop` a share of the clips is therefore trained with
+# phase space, and the prior is a ball around it. In the variant `+prior-states` some of the clips are therefore trained with
 # $\mathbf s_t \sim p(\mathbf s_t)$ instead of the posterior. Such a state cannot know at which phase the window of a cycle was cut,
 # so the phase is the one, of all $T$, at which the cycle fits the frames drawn best. With $q(\mathbf s) = p(\mathbf s)$ the KL of
 # the motion is zero, and
@@ -130,9 +130,9 @@ torch.set_default_dtype(torch.float64)
 #
 # (d20)=
 # **D20. Further periods.** A frequency that is off by $\delta$ radians per frame is late by $8\,\delta$ at the end of a training
-# window and by $1{,}000\,\delta$ at frame 1,000. Since a cycle repeats, preset `laptop` draws the frames it decodes from up
-# to 16 periods, more and more of them as training goes on: the same clips and the same cost, with a lever sixteen times as
-# long. Needs a cycle, too.
+# window and by $1{,}000\,\delta$ at frame 1,000. Since a cycle repeats, the variant `+prior-states` draws the frames it decodes
+# from up to 16 periods, more and more of them as training goes on: the same clips and the same cost, with a lever sixteen
+# times as long. Needs a cycle, too.
 #
 # ## Errata of the paper
 #

@@ -146,9 +146,8 @@ class RunConfig:
 
 
 _LAPTOP_TRAINING = TrainConfig(
-    steps=2500, batch=48, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle",
-    windows="cyclic", decoded_frames=3, content_frames="apart", single_frame_content=0.5, kl_warmup=0.6,
-    prior_states=0.3, periods=16,
+    steps=3000, batch=48, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle",
+    windows="cyclic", decoded_frames=3, content_frames="window", single_frame_content=0.5, kl_warmup=0.6,
 )  # fmt: skip
 _LAPTOP_NETWORK = ModelConfig(
     encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
@@ -203,16 +202,13 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-_NO_CYCLE = {"prior_states": 0.0, "periods": 1}
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
     "elliptic": {"family": "elliptic"},
     "random-start": {"start": "random"},
-    "windows-first": {"windows": "first"} | _NO_CYCLE,
+    "windows-first": {"windows": "first"},
     "adam": {"optimiser": "adam", "schedule": "one-cycle"},
-    "posterior-states": {"prior_states": 0.0},
-    "one-period": {"periods": 1},
-    "content-from-window": {"content_frames": "window"},
+    "prior-states": {"prior_states": 0.3, "periods": 16, "content_frames": "apart", "steps": 2500},
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
@@ -246,7 +242,7 @@ def configure(preset: str, dataset: str, model: str) -> RunConfig:
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug")) and training.windows != "first":
-        changes |= {"windows": "random"} | _NO_CYCLE
+        changes["windows"] = "random"
     network_fields = {key: value for key, value in changes.items() if hasattr(network, key)}
     training_fields = {key: value for key, value in changes.items() if hasattr(training, key)}
     return RunConfig(preset, dataset, model, replace(network, **network_fields), replace(training, **training_fields))

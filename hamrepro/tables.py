@@ -158,8 +158,7 @@ def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.Dat
         if not table.startswith("table"):
             continue
         for entry in entries:
-            cell = Cell(preset, entry["dataset"], entry["model"], entry["key"], results=results)
-            digits = entry.get("digits", 3)
+            cell, digits = Cell(preset, entry["dataset"], entry["model"], entry["key"], results=results), entry.get("digits", 3)
             ours = None if cell.missing else cell.mean
             rows.append(
                 {
