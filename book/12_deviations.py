@@ -119,14 +119,15 @@ torch.set_default_dtype(torch.float64)
 # shows the decoder such a state: the posteriors of all clips of an action lie on a thin closed orbit of the $2d$-dimensional
 # phase space, and the prior is a ball around it. In the variant `+prior-states` some of the clips are therefore trained with
 # $\mathbf s_t \sim p(\mathbf s_t)$ instead of the posterior. Such a state cannot know at which phase the window of a cycle was cut,
-# so the phase is the one, of all $T$, at which the cycle fits the frames drawn best. With $q(\mathbf s) = p(\mathbf s)$ the KL of
-# the motion is zero, and
+# so the phase $\varphi$ is the one, of all $T$, at which the cycle fits the frames drawn best. This is a bound on the evidence
+# of the cycle whose phase is unknown and uniform, with the prior as posterior of the state, so that the KL of the motion is
+# zero:
 #
-# $$\log p(\mathbf x) \ge \mathbb E_{q(\mathbf z \mid \mathbf x)}\,\mathbb E_{p(\mathbf s)}\big[\textstyle\sum_{t'}\log p(\mathbf
-# x_{t'} \mid \mathbf q_{t'}, \mathbf z)\big] - \mathrm{KL}[q(\mathbf z \mid \mathbf x)\,\|\,p(\mathbf z)]$$
+# $$\log \tfrac1T\textstyle\sum_\varphi p(\mathbf x^{(\varphi)}) \ge \mathbb E_{q(\mathbf z \mid \mathbf x)\,p(\mathbf s)}\Big[\max_\varphi
+# \textstyle\sum_{t'}\log p(\mathbf x^{(\varphi)}_{t'} \mid \mathbf q_{t'}, \mathbf z)\Big] - \log T - \mathrm{KL}[q(\mathbf z \mid \mathbf
+# x)\,\|\,p(\mathbf z)].$$
 #
-# holds for every phase, so also for the best one: it is the same bound with another posterior. No label but $u$ is used, and
-# no judge. It needs a cycle (D13) and is off where there is none.
+# No label but $u$ is used, and no judge. It needs a cycle (D13) and is off where there is none.
 #
 # (d20)=
 # **D20. Further periods.** A frequency that is off by $\delta$ radians per frame is late by $8\,\delta$ at the end of a training

@@ -23,7 +23,7 @@ class Estimate(NamedTuple):
         kl_frames: `reference`, the sampled frame only; `all`, the release's sum over frames (Deviation D8).
         kl_weight: of the KL terms in the loss; 1 is the bound (Deviation D18).
         prior_states: share of the clips whose state is drawn from the prior instead of the posterior; the cycle is
-            then taken to begin where the frames drawn fit it best. KL 0: a bound as well (Deviation D19).
+            then taken to begin where the frames drawn fit it best, and the KL of motion is 0 (Deviation D19).
         periods: of a cycle, frames are drawn from so many periods, not one: out to frame T * periods (Deviation D20).
     """
 
