@@ -17,7 +17,7 @@ data = typer.Typer(no_args_is_help=True, help="Fetch and check data sets.")
 app.add_typer(data, name="data")
 
 Preset = Annotated[str, typer.Option(help="smoke, laptop, paper or official")]
-Dataset = Annotated[str, typer.Option(help="sprites, sprites-procedural, faces-procedural or mug")]
+Dataset = Annotated[str, typer.Option(help="sprites, sprites-procedural, faces-procedural, mug or own:<folder>")]
 Model = Annotated[str, typer.Option(help="halo-sp, halo-u, ...; variants as in halo-sp+windows-first")]
 Seed = Annotated[int, typer.Option(min=0)]
 Runs = Annotated[Path, typer.Option(help="folder of the runs")]
@@ -34,6 +34,18 @@ def seconds(duration: str) -> float:
     if not found:
         raise ConfigError(f"duration {duration!r}", "a number with s, m or h, as in 9m")
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+StopAfter = Annotated[
+    float | None, typer.Option(parser=seconds, metavar="DURATION", help="save and stop after this long, as in 9m")
+]
+Quick = Annotated[bool, typer.Option(help="only the fixed share of the test clips")]
+
+
+def exit_unless(right: bool, code: int = 1) -> None:
+    """End with a code where something is not right."""
+    if not right:
+        raise typer.Exit(code)
 
 
 @data.command()
@@ -54,8 +66,7 @@ def check(dataset: str) -> None:
     blocks = check_blocks(dataset)
     for block, digest, expected, right in blocks:
         typer.echo(f"{'ok ' if right else 'BAD'} {digest} {block}" + ("" if right else f" (expected {expected})"))
-    if not all(right for *_, right in blocks):
-        raise typer.Exit(1)
+    exit_unless(all(right for *_, right in blocks))
 
 
 @app.command()
@@ -66,21 +77,42 @@ def train(
     seed: Seed = 0,
     runs: Runs = Path("runs"),
     device: Device = "cpu",
-    stop_after: Annotated[str | None, typer.Option(help="save and stop after this long, as in 9m")] = None,
+    stop_after: StopAfter = None,
 ) -> None:
     """Train one model, or go on with it. Exit 0 when all steps are done, 75 when stopped early."""
     from hamrepro.config import configure
-    from hamrepro.datasets import load
+    from hamrepro.datasets import actions, load
     from hamrepro.train import run_folder
     from hamrepro.train import train as train_model
 
-    config = configure(preset, dataset, model)
+    config = configure(preset, dataset, model, actions(dataset))
     folder = run_folder(runs, config, seed)
-    limit = None if stop_after is None else seconds(stop_after)
-    done = train_model(config, seed, load(dataset, "train"), folder, device=device, stop_after=limit)[1]
+    done = train_model(config, seed, load(dataset, "train"), folder, device=device, stop_after=stop_after)[1]
     typer.echo(f"{folder}: {'done' if done else 'stopped; the same command goes on'}")
-    if not done:
-        raise typer.Exit(75)
+    exit_unless(done, 75)
+
+
+@app.command()
+def animate(
+    preset: Preset = "laptop",
+    dataset: Dataset = "sprites",
+    model: Model = "halo-sp",
+    seed: Seed = 0,
+    runs: Runs = Path("runs"),
+    split: Annotated[str, typer.Option(help="of the clips shown: test, validation, fit or train")] = "test",
+    out: Annotated[Path | None, typer.Option(help="where to write; default: animations in the run's folder")] = None,
+) -> None:
+    """Write GIFs of a finished run: motions swapped between clips, single images moved by every operator."""
+    from hamrepro.config import configure
+    from hamrepro.datasets import actions, load
+    from hamrepro.figures import animate as animate_clips
+    from hamrepro.shipping import load_run
+    from hamrepro.train import run_folder
+
+    config, clips = configure(preset, dataset, model, actions(dataset)), load(dataset, split)
+    network, folder = load_run(config, seed, runs, clips), run_folder(runs, config, seed)
+    for path in animate_clips(network, clips, out or folder / "animations"):
+        typer.echo(path)
 
 
 @app.command()
@@ -117,7 +149,7 @@ def judge(
     typer.echo(path)
     if card["below_gate"]:
         typer.echo(f"refuses to score: {'; '.join(card['below_gate'])}", err=True)
-        raise typer.Exit(1)
+    exit_unless(not card["below_gate"])
 
 
 @app.command()
@@ -127,7 +159,7 @@ def evaluate(
     model: Model = "halo-sp",
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="where to write; default: the record under data/results")] = None,
-    quick: Annotated[bool, typer.Option(help="only the fixed share of the test clips")] = False,
+    quick: Quick = False,
     protocols: Annotated[bool, typer.Option("--protocols", help="Table 2, added to the record of Table 1")] = False,
     draws: Annotated[int, typer.Option(min=1, help="of the random code, with --protocols")] = 5,
     device: Device = "cpu",
@@ -145,15 +177,14 @@ def evaluate(
 
 @app.command()
 def reevaluate(
-    quick: Annotated[bool, typer.Option(help="only the fixed share of the test clips, seed 0")] = False,
+    quick: Quick = False,
     tolerance: float = 1e-3,
 ) -> None:
     """Recompute every record from its shipped weights and compare; rewrites nothing."""
     from hamrepro.shipping import compare_all
 
     rows = compare_all(quick=quick, tolerance=tolerance)
-    if not all(right for *_, right in rows):
-        raise typer.Exit(1)
+    exit_unless(all(right for *_, right in rows))
 
 
 @app.command()
@@ -161,13 +192,12 @@ def retrain(
     preset: Preset = "laptop",
     runs: Runs = Path("runs"),
     device: Device = "cpu",
-    stop_after: Annotated[str | None, typer.Option(help="stop after this long, as in 8h; resumable")] = None,
+    stop_after: StopAfter = None,
 ) -> None:
     """Train every model of every table from scratch, all seeds; what is done is skipped."""
     from hamrepro.reproduce import retrain as retrain_all
 
-    if not retrain_all(preset, runs, device, None if stop_after is None else seconds(stop_after)):
-        raise typer.Exit(75)
+    exit_unless(retrain_all(preset, runs, device, stop_after), 75)
 
 
 @app.command()
@@ -175,8 +205,7 @@ def reproduce() -> None:
     """A short live training, shipped weights against their records on the fixed share, the scorecard."""
     from hamrepro.reproduce import reproduce as reproduce_all
 
-    if not reproduce_all():
-        raise typer.Exit(1)
+    exit_unless(reproduce_all())
 
 
 @app.command()
@@ -199,8 +228,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     found = faults()
     for fault in found:
         typer.echo(f"FAULT {fault}", err=True)
-    if found:
-        raise typer.Exit(1)
+    exit_unless(not found)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from json import dumps, loads
+from os.path import abspath, basename
 from typing import Any
 
 from hamrepro.bounds import among, check, decay, number, numbers, share, whole
@@ -168,6 +169,8 @@ DATASETS: dict[str, dict[str, Any]] = {
     "faces-procedural": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
     "mug": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
 }
+OWN = "own:"  # and a folder: clips of one's own
+_OWN_CLIPS: dict[str, Any] = {"half_dimension": 12, "contrast": 1.0, "background": 0.0}
 
 MODELS: dict[str, dict[str, Any]] = {
     "halo-sp": {"family": "sp"},
@@ -218,18 +221,26 @@ def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
     return table[name]
 
 
-def configure(preset: str, dataset: str, model: str) -> RunConfig:
+def configure(preset: str, dataset: str, model: str, actions: int | None = None) -> RunConfig:
     """Settings of one run by its three names; `model` may carry variants, as in `halo-sp+windows-first`.
 
+    Args:
+        actions: K, the number of labels, where the data set is a folder of one's own (`own:<folder>`). The run is
+            called after the folder's last name, wherever it lies.
+
     Raises:
-        ConfigError: an unknown preset, data set, model or variant.
+        ConfigError: an unknown preset, data set, model or variant; own clips without their number of labels.
 
     >>> configure("paper", "mug", "halo-u").network.half_dimension
     12
     """
     network, training = _choose("preset", preset, PRESETS)
     base, *variants = model.split("+")
-    changes = dict(_choose("data set", dataset, DATASETS)) | _choose("model", base, MODELS)
+    own = dataset.startswith(OWN)
+    known = DATASETS | {f"{OWN}<folder>": _OWN_CLIPS | {"actions": actions}}
+    changes = dict(_choose("data set", f"{OWN}<folder>" if own else dataset, known)) | _choose("model", base, MODELS)
+    if own:
+        dataset = OWN + basename(abspath(dataset.removeprefix(OWN)))
     for pair in ((dataset, preset), (base, preset), (base, dataset)):
         changes |= SPECIAL.get(pair, {})
     for variant in variants:
@@ -238,7 +249,7 @@ def configure(preset: str, dataset: str, model: str) -> RunConfig:
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
     if preset == "smoke":
         changes.pop("content", None)
-    if dataset.startswith(("faces", "mug")) and training.windows != "first":
+    if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":
         changes["windows"] = "random"
     network_fields = {key: value for key, value in changes.items() if hasattr(network, key)}
     training_fields = {key: value for key, value in changes.items() if hasattr(training, key)}

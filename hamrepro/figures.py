@@ -15,7 +15,7 @@ from hamrepro._torchvision import import_torchvision
 from hamrepro.batches import normalise
 from hamrepro.checkpoint import write_atomically
 from hamrepro.datasets import ClipSet, load
-from hamrepro.errors import DataError, ShapeError
+from hamrepro.errors import ConfigError, DataError, ShapeError
 from hamrepro.randomness import generator
 from hamrepro.records import ROOT
 from hamrepro.shipping import load_shipped
@@ -74,10 +74,10 @@ def chosen(clip_set: ClipSet, count: int, page: int = 0) -> Tensor:
         count: number of clips. page: 0, 1, 2, ... for further, different choices.
     """
     action = clip_set.targets["action"]
-    kinds = int(action.max()) + 1
+    kinds = action.unique()
     rows = []
     for number in range(count):
-        own = (action == number % kinds).nonzero()[:, 0]
+        own = (action == kinds[number % len(kinds)]).nonzero()[:, 0]
         rows.append(own[(page * count + number) * 347 % len(own)])
     return torch.stack(rows)
 
@@ -181,3 +181,25 @@ def render(preset: str = "laptop", model: str = "halo-sp", seed: int = 0) -> lis
             made.append(save(strip(rows, **options), path, CREDITS[dataset]))
             made.append(save(loop(rows, columns=6 if len(rows) % 4 else 4), path.with_suffix(".gif"), CREDITS[dataset]))
     return made
+
+
+def animate(model: nn.Module, clip_set: ClipSet, folder: Path, *, count: int = 4, frames: int = LONG) -> list[Path]:
+    """Loops of any model and clips: `swap.gif`, pairs and their motions exchanged; `operators.gif`, one image moved by
+    every operator, a line an image.
+
+    Args:
+        count: of pairs, and of images; chosen by rule. frames: of the moved images.
+
+    Raises:
+        ConfigError: a model that can keep nothing of a real clip.
+    """
+    if not hasattr(model, "swap"):
+        reason = getattr(model, "inapplicable", {}).get("swap", "it has no encoder")
+        raise ConfigError(f"nothing to animate: {reason}", "a model that encodes clips", "--model halo-sp")
+    moved = image_to_sequence(model, clip_set, chosen(clip_set, count), frames)
+    pictures = {
+        "swap": loop(swapping(model, clip_set, chosen(clip_set, 2 * count)), columns=4),
+        "operators": loop(moved, columns=len(clip_set.classes["action"])),
+    }
+    credit = CREDITS.get(clip_set.name, "")
+    return [save(picture, folder / f"{name}.gif", credit) for name, picture in pictures.items()]

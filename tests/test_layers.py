@@ -22,7 +22,7 @@ LAYERS = (
     ("networks", "dynamics", "free_dynamics"),
     ("elbo", "halo", "baselines", "models"),
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
-     "faces", "mug", "datasets", "batches"),
+     "faces", "mug", "clip_files", "clip_folder", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records"),
     ("tables", "figures", "shipping", "judging"),
