@@ -147,7 +147,7 @@ def square(image: Image.Image) -> np.ndarray:
     edge = min(image.size)
     left, top = (image.width - edge) // 2, (image.height - edge) // 2
     how = Image.Resampling.NEAREST if edge < SIDE else Image.Resampling.BICUBIC
-    return np.asarray(image.resize((SIDE, SIDE), how, box=(left, top, left + edge, top + edge)))
+    return np.asarray(image.crop((left, top, left + edge, top + edge)).resize((SIDE, SIDE), how))
 
 
 def read(source: Source) -> np.ndarray:

@@ -169,8 +169,7 @@ DATASETS: dict[str, dict[str, Any]] = {
     "faces-procedural": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
     "mug": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
 }
-OWN = "own:"  # and a folder: clips of one's own
-_OWN_CLIPS: dict[str, Any] = {"half_dimension": 12, "contrast": 1.0, "background": 0.0}
+OWN, _OWN_CLIPS = "own:", {"half_dimension": 12, "contrast": 1.0, "background": 0.0}  # a folder of one's own
 
 MODELS: dict[str, dict[str, Any]] = {
     "halo-sp": {"family": "sp"},
@@ -222,25 +221,19 @@ def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
 
 
 def configure(preset: str, dataset: str, model: str, actions: int | None = None) -> RunConfig:
-    """Settings of one run by its three names; `model` may carry variants, as in `halo-sp+windows-first`.
-
-    Args:
-        actions: K, the number of labels, where the data set is a folder of one's own (`own:<folder>`). The run is
-            called after the folder's last name, wherever it lies.
+    """Settings of one run by three names; `model` may carry variants (`halo-sp+adam`), `actions` is K of `own:<folder>`.
 
     Raises:
-        ConfigError: an unknown preset, data set, model or variant; own clips without their number of labels.
+        ConfigError: an unknown preset, data set, model or variant; own clips without K.
 
     >>> configure("paper", "mug", "halo-u").network.half_dimension
     12
     """
     network, training = _choose("preset", preset, PRESETS)
     base, *variants = model.split("+")
-    own = dataset.startswith(OWN)
-    known = DATASETS | {f"{OWN}<folder>": _OWN_CLIPS | {"actions": actions}}
-    changes = dict(_choose("data set", f"{OWN}<folder>" if own else dataset, known)) | _choose("model", base, MODELS)
-    if own:
-        dataset = OWN + basename(abspath(dataset.removeprefix(OWN)))
+    dataset = OWN + basename(abspath(dataset.removeprefix(OWN))) if dataset.startswith(OWN) else dataset
+    known = DATASETS | {dataset if dataset.startswith(OWN) else f"{OWN}<folder>": _OWN_CLIPS | {"actions": actions}}
+    changes = dict(_choose("data set", dataset, known)) | _choose("model", base, MODELS)
     for pair in ((dataset, preset), (base, preset), (base, dataset)):
         changes |= SPECIAL.get(pair, {})
     for variant in variants:

@@ -356,10 +356,10 @@ def test_from_a_folder_to_animations(folder, tmp_path, monkeypatch, capsys):
     assert call(monkeypatch, "train", *words) == 0 and call(monkeypatch, "animate", *words) == 0
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()[1:]]
     assert [path.name for path in paths] == ["swap.gif", "operators.gif"]
-    for path, frames, lines, columns in zip(paths, (8, 16), (4, 4), (4, 2), strict=True):
+    for path, columns in zip(paths, (4, 2), strict=True):
         assert path.parent == tmp_path / "runs" / "smoke" / "own:shapes" / "halo-u" / "seed0" / "animations"
         with Image.open(path) as image:
-            assert (image.n_frames, image.size) == (frames, (2 * (65 * columns + 1), 2 * (65 * lines + 1)))
+            assert image.format == "GIF" and image.size == (2 * (65 * columns + 1), 2 * (65 * 4 + 1))
     assert call(monkeypatch, "animate", *words, "--split", "fit", "--out", tmp_path / "mine") == 0
     assert len(list((tmp_path / "mine").iterdir())) == 2
     replaced("walk/3.gif", (folder / "walk" / "2.gif").read_bytes())(folder)
