@@ -221,7 +221,7 @@ def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
 
 
 def configure(preset: str, dataset: str, model: str, actions: int | None = None) -> RunConfig:
-    """Settings of one run by three names; `model` may carry variants (`halo-sp+adam`), `actions` is K of `own:<folder>`.
+    """Settings of one run by three names; `model` may carry variants (`halo-sp+adam`); `actions` is K of own clips.
 
     Raises:
         ConfigError: an unknown preset, data set, model or variant; own clips without K.
