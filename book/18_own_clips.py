@@ -124,10 +124,10 @@ pd.Series({"data set": config.dataset, "K": config.network.actions, "steps": con
 # ## Swapped
 #
 # Two pairs of test clips. In each, the third row is the first one's content with the motion of the second, the fourth the
-# reverse. After a training of seconds both are noise, and that is what to expect of `smoke`: what has been shown is that the
-# folder is read, the labels reach the operators, and the pictures come out.
+# reverse. After a training of seconds both are specks on grey, which is what to expect of `smoke`: what has been shown is that
+# the folder is read, the labels reach the operators, and the pictures come out.
 
-# %% mystnb={"image": {"alt": "Two pairs of clips of coloured polygons and the same pairs with their motions exchanged, which this short a training draws as noise", "classes": "pixelated"}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two pairs of clips of coloured polygons and the same pairs with their motions exchanged, which this short a training leaves as specks on grey", "classes": "pixelated"}} tags=["nbval-ignore-output"]
 test = load(dataset, "test")
 rows = figures.swapping(network, test, figures.chosen(test, 4))
 figures.strip(rows, gaps=[3])
@@ -140,7 +140,7 @@ figures.strip(rows, gaps=[3])
 paths = figures.animate(network, test, folder / "animations")
 [path.name for path in paths]
 
-# %% mystnb={"image": {"alt": "Four images, each moved by three operators, looping; noise after this short a training", "classes": "pixelated"}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Four images, each moved by three operators, looping; specks after this short a training", "classes": "pixelated"}} tags=["nbval-ignore-output"]
 Image(paths[1].read_bytes(), format="gif")
 
 # %% [markdown]
@@ -169,10 +169,11 @@ rows = {}
 for path in sorted(records.RESULTS.glob("laptop/*/halo-*/seed0.json")):
     data, name = path.parts[-3:-1]
     origin = records.read("laptop", data, name, 0)["provenance"]
-    rows[f"{data} / {name}"] = {"steps": origin["config"]["training"]["steps"], "clips seen": f"{origin['clips_seen']:,}",
-                                "minutes": round(origin["train_seconds"] / 60), "trained on": origin["hardware"]}  # fmt: skip
+    rows[f"{data} / {name}"] = {
+        "steps": origin["config"]["training"]["steps"], "clips seen": f"{origin['clips_seen']:,}",
+        "minutes": round(origin["train_seconds"] / 60), "trained on": origin["hardware"]}  # fmt: skip
 display(pd.DataFrame(rows).T if rows else Markdown("No record of preset laptop."))
-Markdown(f"Your folder gets {PRESETS['laptop'][1].steps:,} steps. In memory a frame takes 12 kB, all of them at once.")
+Markdown(f"Your folder gets {PRESETS['laptop'][1].steps:,} steps. In memory a frame takes 12 kB.")
 
 # %% [markdown]
 # A few clips can be learnt by heart: look at the test clips, not at the loss. And look at the clips themselves: eight frames

@@ -125,7 +125,7 @@ def sources(folder: Path) -> list[Source]:
             if wrong:
                 faults.append(f"{wrong[0]} is none of {', '.join(kinds)}")
             elif clip.is_dir() and len(files) < 2:
-                faults.append(f"{clip} holds {len(files)} frames")
+                faults.append(f"{clip} holds {'one frame' if files else 'no frame'}")
             elif any(_order(one) == _order(two) for one, two in pairwise(files)):
                 faults.append(f"{clip} holds two frames of one number")
             else:

@@ -15,7 +15,7 @@ from hamrepro.config import OWN
 from hamrepro.errors import ConfigError, DataError
 
 NAMES = ("sprites", "sprites-procedural", "faces-procedural", "mug")
-PINS = Path(__file__).resolve().parents[1] / "data" / "pins.json"
+PINS = Path(__file__).with_name("data").resolve() / "pins.json"
 CHUNK = 36  # characters composited at a time where a whole block is hashed: 14 MB
 
 

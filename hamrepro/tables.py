@@ -14,7 +14,7 @@ import pandas as pd
 from hamrepro import records
 from hamrepro.errors import RecordError
 
-PAPER = records.ROOT / "data" / "paper.json"
+PAPER = records.DATA / "paper.json"
 LABELS = {
     "halo-sp": "HALO, H",
     "halo-u": "HALO, skew-H",
