@@ -3,75 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hamrepro.errors import ConfigError, HamreproError
+from hamrepro import data_commands
+from hamrepro.errors import HamreproError
+from hamrepro.options import Dataset, Device, Model, Preset, Quick, Runs, Seed, StopAfter, exit_unless
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-data = typer.Typer(no_args_is_help=True, help="Fetch and check data sets.")
-app.add_typer(data, name="data")
-
-Preset = Annotated[str, typer.Option(help="smoke, laptop, paper or official")]
-Dataset = Annotated[str, typer.Option(help="sprites, sprites-procedural, faces-procedural or mug")]
-Model = Annotated[str, typer.Option(help="halo-sp, halo-u, ...; variants as in halo-sp+windows-first")]
-Seed = Annotated[int, typer.Option(min=0)]
-Runs = Annotated[Path, typer.Option(help="folder of the runs")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
-
-
-def seconds(duration: str) -> float:
-    """`90`, `90s`, `9m`, `2h` in seconds.
-
-    Raises:
-        ConfigError: anything else.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", duration)
-    if not found:
-        raise ConfigError(f"duration {duration!r}", "a number with s, m or h, as in 9m")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
-
-
-@data.command()
-def fetch(dataset: str = "sprites") -> None:
-    """Download the pinned LPC sheets; files already right are kept."""
-    from hamrepro.sheets import fetch as fetch_sheets
-
-    if dataset != "sprites":
-        raise ConfigError(f"{dataset!r} cannot be fetched", "sprites", f"python -m hamrepro data check {dataset}")
-    typer.echo(fetch_sheets())
-
-
-@data.command()
-def check(dataset: str) -> None:
-    """Print what a data set holds, the sha256 of every block; exit 0 only where all is as expected."""
-    from hamrepro.datasets import check as check_blocks
-
-    faults = _check_folder() if dataset == "mug" else False
-    blocks = check_blocks(dataset)
-    for block, digest, expected, right in blocks:
-        typer.echo(f"{'ok ' if right else 'BAD'} {digest} {block}" + ("" if right else f" (expected {expected})"))
-    if faults or not all(right for *_, right in blocks):
-        raise typer.Exit(1)
-
-
-def _check_folder() -> bool:
-    """Print what the licensed folder holds and what became of it. True where results would not be MUG's."""
-    from hamrepro.face_sources import prepare
-    from hamrepro.mug import check as check_folder
-    from hamrepro.mug import line
-
-    report = check_folder()
-    typer.echo("\n".join(report.lines()))
-    manifest = prepare("mug")[0]
-    typer.echo(f"faces found in {len(manifest['takes'])} of {len(report.takes)} takes")
-    for skip in manifest["skipped"]:
-        typer.echo(line(skip["key"], skip["reason"], skip["expected"]))
-    return bool(report.faults) or not all(skip["expected"] for skip in manifest["skipped"])
+app.add_typer(data_commands.app, name="data")
 
 
 @app.command()
@@ -82,21 +25,42 @@ def train(
     seed: Seed = 0,
     runs: Runs = Path("runs"),
     device: Device = "cpu",
-    stop_after: Annotated[str | None, typer.Option(help="save and stop after this long, as in 9m")] = None,
+    stop_after: StopAfter = None,
 ) -> None:
     """Train one model, or go on with it. Exit 0 when all steps are done, 75 when stopped early."""
     from hamrepro.config import configure
-    from hamrepro.datasets import load
+    from hamrepro.datasets import actions, load
     from hamrepro.train import run_folder
     from hamrepro.train import train as train_model
 
-    config = configure(preset, dataset, model)
+    config = configure(preset, dataset, model, actions(dataset))
     folder = run_folder(runs, config, seed)
-    limit = None if stop_after is None else seconds(stop_after)
-    done = train_model(config, seed, load(dataset, "train"), folder, device=device, stop_after=limit)[1]
+    done = train_model(config, seed, load(dataset, "train"), folder, device=device, stop_after=stop_after)[1]
     typer.echo(f"{folder}: {'done' if done else 'stopped; the same command goes on'}")
-    if not done:
-        raise typer.Exit(75)
+    exit_unless(done, 75)
+
+
+@app.command()
+def animate(
+    preset: Preset = "laptop",
+    dataset: Dataset = "sprites",
+    model: Model = "halo-sp",
+    seed: Seed = 0,
+    runs: Runs = Path("runs"),
+    split: Annotated[str, typer.Option(help="of the clips shown: test, validation, fit or train")] = "test",
+    out: Annotated[Path | None, typer.Option(help="where to write; default: animations in the run's folder")] = None,
+) -> None:
+    """Write GIFs of a finished run: motions swapped between clips, single images moved by every operator."""
+    from hamrepro.animation import animate as animate_clips
+    from hamrepro.config import configure
+    from hamrepro.datasets import actions, load
+    from hamrepro.shipping import load_run
+    from hamrepro.train import run_folder
+
+    config, clips = configure(preset, dataset, model, actions(dataset)), load(dataset, split)
+    network, folder = load_run(config, seed, runs, clips), run_folder(runs, config, seed)
+    for path in animate_clips(network, clips, out or folder / "animations"):
+        typer.echo(path)
 
 
 @app.command()
@@ -133,7 +97,7 @@ def judge(
     typer.echo(path)
     if card["below_gate"]:
         typer.echo(f"refuses to score: {'; '.join(card['below_gate'])}", err=True)
-        raise typer.Exit(1)
+    exit_unless(not card["below_gate"])
 
 
 @app.command()
@@ -143,7 +107,7 @@ def evaluate(
     model: Model = "halo-sp",
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="where to write; default: the record under data/results")] = None,
-    quick: Annotated[bool, typer.Option(help="only the fixed share of the test clips")] = False,
+    quick: Quick = False,
     protocols: Annotated[bool, typer.Option("--protocols", help="Table 2, added to the record of Table 1")] = False,
     draws: Annotated[int, typer.Option(min=1, help="of the random code, with --protocols")] = 5,
     device: Device = "cpu",
@@ -161,15 +125,14 @@ def evaluate(
 
 @app.command()
 def reevaluate(
-    quick: Annotated[bool, typer.Option(help="only the fixed share of the test clips, seed 0")] = False,
+    quick: Quick = False,
     tolerance: float = 1e-3,
 ) -> None:
     """Recompute every record from its shipped weights and compare; rewrites nothing."""
     from hamrepro.shipping import compare_all
 
     rows = compare_all(quick=quick, tolerance=tolerance)
-    if not all(right for *_, right in rows):
-        raise typer.Exit(1)
+    exit_unless(all(right for *_, right in rows))
 
 
 @app.command()
@@ -177,13 +140,12 @@ def retrain(
     preset: Preset = "laptop",
     runs: Runs = Path("runs"),
     device: Device = "cpu",
-    stop_after: Annotated[str | None, typer.Option(help="stop after this long, as in 8h; resumable")] = None,
+    stop_after: StopAfter = None,
 ) -> None:
     """Train every model of every table from scratch, all seeds; what is done is skipped."""
     from hamrepro.reproduce import retrain as retrain_all
 
-    if not retrain_all(preset, runs, device, None if stop_after is None else seconds(stop_after)):
-        raise typer.Exit(75)
+    exit_unless(retrain_all(preset, runs, device, stop_after), 75)
 
 
 @app.command()
@@ -191,8 +153,7 @@ def reproduce() -> None:
     """A short live training, shipped weights against their records on the fixed share, the scorecard."""
     from hamrepro.reproduce import reproduce as reproduce_all
 
-    if not reproduce_all():
-        raise typer.Exit(1)
+    exit_unless(reproduce_all())
 
 
 @app.command()
@@ -216,8 +177,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     found = faults()
     for fault in found:
         typer.echo(f"FAULT {fault}", err=True)
-    if found:
-        raise typer.Exit(1)
+    exit_unless(not found)
 
 
 def main() -> None:

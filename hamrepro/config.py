@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from json import dumps, loads
+from os.path import abspath, basename
 from typing import Any
 
 from hamrepro.bounds import among, check, decay, number, numbers, share, whole
@@ -62,10 +63,9 @@ class TrainConfig:
         schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).
         windows: `first`, frames 1..8; `cyclic`, half of the windows begin at a random phase (Deviation D13);
             `random`, any window of a longer take.
-        decoded_frames ... kl_frames, prior_states, periods: see `hamrepro.elbo.Estimate`.
-        kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
-        precision: `auto` (two-second calibration), `float32` or `bfloat16`.
-        checkpoint_every: steps between checkpoints.
+        decoded_frames ... kl_frames, prior_states, periods: see `hamrepro.elbo.Estimate`. kl_warmup: share of the
+            steps over which the KL terms' weight rises to 1 (Deviation D18).
+        precision: `auto` (two-second calibration), `float32`, `bfloat16`. checkpoint_every: steps between checkpoints.
     """
 
     steps: int = 300_000
@@ -104,8 +104,7 @@ class TrainConfig:
         if self.kl_frames == "all" and (self.content_frames, self.single_frame_content) != ("clip", 0.0):
             raise ConfigError("kl_frames 'all' with content from windows or single frames", "content from the clip")
         if self.windows != "cyclic" and (self.prior_states, self.periods) != (0.0, 1):
-            expected = "windows 'cyclic', or prior_states 0 and periods 1"
-            raise ConfigError("prior_states or periods without a cycle", expected)
+            raise ConfigError("prior_states or periods without a cycle", "windows 'cyclic', or neither of them")
 
 
 @dataclass(frozen=True)
@@ -173,6 +172,7 @@ DATASETS: dict[str, dict[str, Any]] = {
     "faces-procedural": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
     "mug": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
 }
+OWN, _OWN_CLIPS = "own:", {"half_dimension": 12, "contrast": 1.0, "background": 0.0}  # a folder of one's own
 
 MODELS: dict[str, dict[str, Any]] = {
     "halo-sp": {"family": "sp"},
@@ -221,18 +221,20 @@ def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
     return table[name]
 
 
-def configure(preset: str, dataset: str, model: str) -> RunConfig:
-    """Settings of one run by its three names; `model` may carry variants, as in `halo-sp+windows-first`.
+def configure(preset: str, dataset: str, model: str, actions: int | None = None) -> RunConfig:
+    """Settings of one run by three names; `model` may carry variants (`halo-sp+adam`); `actions` is K of own clips.
 
     Raises:
-        ConfigError: an unknown preset, data set, model or variant.
+        ConfigError: an unknown preset, data set, model or variant; own clips without K.
 
     >>> configure("paper", "mug", "halo-u").network.half_dimension
     12
     """
     network, training = _choose("preset", preset, PRESETS)
     base, *variants = model.split("+")
-    changes = dict(_choose("data set", dataset, DATASETS)) | _choose("model", base, MODELS)
+    dataset = OWN + basename(abspath(dataset.removeprefix(OWN))) if dataset.startswith(OWN) else dataset
+    known = DATASETS | {dataset if dataset.startswith(OWN) else f"{OWN}<folder>": _OWN_CLIPS | {"actions": actions}}
+    changes = dict(_choose("data set", dataset, known)) | _choose("model", base, MODELS)
     for pair in ((dataset, preset), (base, preset), (base, dataset)):
         changes |= SPECIAL.get(pair, {})
     for variant in variants:
@@ -241,7 +243,7 @@ def configure(preset: str, dataset: str, model: str) -> RunConfig:
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
     if preset == "smoke":
         changes.pop("content", None)
-    if dataset.startswith(("faces", "mug")) and training.windows != "first":
+    if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":
         changes["windows"] = "random"
     network_fields = {key: value for key, value in changes.items() if hasattr(network, key)}
     training_fields = {key: value for key, value in changes.items() if hasattr(training, key)}

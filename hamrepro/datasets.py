@@ -10,10 +10,12 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from hamrepro.clip_files import labels, locate
+from hamrepro.config import OWN
 from hamrepro.errors import ConfigError, DataError
 
 NAMES = ("sprites", "sprites-procedural", "faces-procedural", "mug")
-PINS = Path(__file__).resolve().parents[1] / "data" / "pins.json"
+PINS = Path(__file__).with_name("data").resolve() / "pins.json"
 CHUNK = 36  # characters composited at a time where a whole block is hashed: 14 MB
 
 
@@ -21,7 +23,8 @@ class ClipSet(Protocol):
     """What every data set is: clips by number, made on demand.
 
     Attributes:
-        name: one of `NAMES`. split: "train", "fit", "validation" or "test"; fit and validation make up train.
+        name: one of `NAMES`, or own:<folder>.
+        split: "train", "fit", "validation" or "test"; fit and validation make up train.
         frames: the training length T. cyclic: whether a clip is one period of a cycle.
         targets: int64 (N,) each; always "action". classes: names of the classes of each target.
         groups: int64 (N,), the cluster of a clip in the bootstrap: its character or person.
@@ -60,7 +63,7 @@ class Block(NamedTuple):
 
 
 def load(name: str, split: str) -> ClipSet:
-    """A split of a data set.
+    """A split of a data set by name, one's own clips as `own:<folder>`.
 
     Raises:
         ConfigError: unknown data set or split.
@@ -74,7 +77,20 @@ def load(name: str, split: str) -> ClipSet:
         from hamrepro.faces import load_faces
 
         return load_faces(name, split)
-    raise ConfigError(f"unknown data set {name!r}", f"one of {', '.join(NAMES)}")
+    if name.startswith(OWN):
+        from hamrepro.clip_folder import ClipFolder
+
+        return ClipFolder(locate(name), split)
+    raise ConfigError(f"unknown data set {name!r}", f"one of {', '.join(NAMES)}, {OWN}<folder>")
+
+
+def actions(name: str) -> int | None:
+    """K of one's own clips, the number of labels; None for a named data set, whose K its settings know.
+
+    Raises:
+        DataError: no folder, or no label in it.
+    """
+    return len(labels(locate(name))) if name.startswith(OWN) else None
 
 
 def digests(name: str) -> dict[str, str]:
@@ -82,7 +98,7 @@ def digests(name: str) -> dict[str, str]:
 
     Sprites: "layers and split", then every action-view as the bytes of its uint8 array (1296, 8, 64, 64, 3), characters
     in the order of their ids; some seconds. Faces: "frames", all of them as they lie in the cache, then the names of
-    the takes of every split.
+    the takes of every split. One's own: "all".
 
     Raises:
         ConfigError, DataError: see `load`.
@@ -91,6 +107,8 @@ def digests(name: str) -> dict[str, str]:
     from hamrepro.sprites import CHARACTERS, LABELS, Sprites
 
     clip_set = load(name, "train")
+    if name.startswith(OWN):
+        return {"all": clip_set.sha256}
     if isinstance(clip_set, Faces):
         found = {"frames": clip_set.frames_sha256()}
         for split in ("fit", "validation", "test"):
@@ -121,14 +139,15 @@ def pins(name: str) -> dict[str, str]:
 
 
 def check(name: str) -> list[Block]:
-    """Compare a data set with its pins. A block without a pin is right only in `mug`, which nobody may publish.
+    """Compare a data set with its pins. A block without one is right in `mug`, which nobody may publish, and in own.
 
     Raises:
         ConfigError, DataError: see `load`.
     """
     found, expected = digests(name), pins(name)
+    unpinned = name == "mug" or name.startswith(OWN)
     missing = {block: "" for block in expected if block not in found}
     return [
-        Block(block, digest, expected.get(block, ""), digest == expected.get(block, digest if name == "mug" else ""))
+        Block(block, digest, expected.get(block, ""), digest == expected.get(block, digest if unpinned else ""))
         for block, digest in (found | missing).items()
     ]

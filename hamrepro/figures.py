@@ -38,10 +38,10 @@ def chosen(clip_set: ClipSet, count: int, page: int = 0) -> Tensor:
         count: number of clips. page: 0, 1, 2, ... for further, different choices.
     """
     action = clip_set.targets["action"]
-    kinds = int(action.max()) + 1
+    kinds = action.unique()
     rows = []
     for number in range(count):
-        own = (action == number % kinds).nonzero()[:, 0]
+        own = (action == kinds[number % len(kinds)]).nonzero()[:, 0]
         rows.append(own[(page * count + number) * 347 % len(own)])
     return torch.stack(rows)
 

@@ -19,8 +19,9 @@ from hamrepro.checkpoint import write_atomically
 from hamrepro.errors import RecordError
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "data" / "results"
-WEIGHTS = ROOT / "data" / "weights"
+DATA = Path(__file__).with_name("data").resolve()  # a link in a checkout, a copy where the package is installed
+RESULTS = DATA / "results"
+WEIGHTS = DATA / "weights"
 SCHEMA = 1
 ORIGIN = ("commit", "source_sha256", "data_sha256", "config", "hardware", "versions", "created")
 

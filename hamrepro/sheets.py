@@ -55,7 +55,7 @@ NOTICES = ("AUTHORS.txt", "cc-by-sa-3.0.txt", "gpl-3.0.txt")
 WIDTH, HEIGHT = 832, 1344  # 13 x 21 cells of 64 pixels
 COMMIT = "2668274d5a96c91584172f2d299b90f0a8c0caac"
 URL = f"https://raw.githubusercontent.com/jrconway3/Universal-LPC-spritesheet/{COMMIT}/"
-REGISTRY = Path(__file__).resolve().parents[1] / "data" / "registry.txt"
+REGISTRY = Path(__file__).with_name("data").resolve() / "registry.txt"
 NEXT = "python -m hamrepro data fetch sprites (unset HAMREPRO_LPC to use what it stores)"
 
 CREDIT = (

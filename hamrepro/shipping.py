@@ -12,13 +12,43 @@ from torch import nn
 
 from hamrepro import checkpoint, evaluate, records
 from hamrepro.config import RunConfig, configure
-from hamrepro.datasets import load
+from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import CheckpointError, ConfigError, RecordError
 from hamrepro.models import build
 from hamrepro.precision import choose_device
 from hamrepro.train import environment, run_folder
 
 Result = dict[str, Any]
+
+
+def finished(config: RunConfig, seed: int, runs: Path) -> checkpoint.State:
+    """Weights, moments and origin of a finished run.
+
+    Raises:
+        CheckpointError: no finished run in the folder.
+    """
+    folder = run_folder(runs, config, seed)
+    saved = checkpoint.load_latest(folder, config.sha256)
+    if saved is None or saved[2]["step"] < config.training.steps:
+        given = "no run" if saved is None else f"a run at step {saved[2]['step']} of {config.training.steps}"
+        names = f"--preset {config.preset} --dataset {config.dataset} --model {config.model} --seed {seed}"
+        raise CheckpointError(f"{given} in {folder}", "a finished run", f"python -m hamrepro train {names}")
+    return saved
+
+
+def load_run(config: RunConfig, seed: int, runs: Path, clip_set: ClipSet) -> nn.Module:
+    """The model of a finished run, in evaluation mode.
+
+    Raises:
+        CheckpointError: no finished run, or one on other data than these clips.
+    """
+    weights, _, meta = finished(config, seed, runs)
+    if meta["data_sha256"] != clip_set.sha256:
+        given = f"{run_folder(runs, config, seed)} was trained on data {meta['data_sha256'][:12]}"
+        raise CheckpointError(given, f"{config.dataset} as it is now, {clip_set.sha256[:12]}", "train again elsewhere")
+    network = build(config, seed)
+    network.load_state_dict(weights)
+    return network.eval()
 
 
 def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: Path = records.WEIGHTS) -> Path:
@@ -28,12 +58,7 @@ def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: 
         CheckpointError: no finished run in the folder.
     """
     config = configure(preset, dataset, model)
-    folder = run_folder(runs, config, seed)
-    saved = checkpoint.load_latest(folder, config.sha256)
-    command = f"python -m hamrepro train --preset {preset} --dataset {dataset} --model {model} --seed {seed}"
-    if saved is None or saved[2]["step"] < config.training.steps:
-        given = "no run" if saved is None else f"a run at step {saved[2]['step']} of {config.training.steps}"
-        raise CheckpointError(f"{given} in {folder}", "a finished run", command)
+    saved = finished(config, seed, runs)
     card = {
         "preset": preset,
         "dataset": dataset,

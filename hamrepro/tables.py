@@ -14,7 +14,7 @@ import pandas as pd
 from hamrepro import records
 from hamrepro.errors import RecordError
 
-PAPER = records.ROOT / "data" / "paper.json"
+PAPER = records.DATA / "paper.json"
 LABELS = {
     "halo-sp": "HALO, H",
     "halo-u": "HALO, skew-H",
@@ -154,11 +154,10 @@ def verdict(printed: float, ours: float | None, metric: str, tolerance: float) -
 def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.DataFrame:
     """One row for every number the paper prints: its value, ours, origin and verdict."""
     rows = []
-    for table, entries in paper().items():
-        if not table.startswith("table"):
-            continue
-        for entry in entries:
-            cell, digits = Cell(preset, entry["dataset"], entry["model"], entry["key"], results=results), entry.get("digits", 3)
+    for table in (name for name in paper() if name.startswith("table")):
+        for entry in paper()[table]:
+            cell = Cell(preset, entry["dataset"], entry["model"], entry["key"], results=results)
+            digits = entry.get("digits", 3)
             ours = None if cell.missing else cell.mean
             rows.append(
                 {

@@ -16,7 +16,7 @@ from test_records import result
 from tiny import run_tiny, tiny_config
 
 import hamrepro.__main__ as command_line
-from hamrepro import checkpoint, mug, records
+from hamrepro import checkpoint, mug, options, records
 from hamrepro.errors import ConfigError
 from hamrepro.facs.expressions import EXPRESSIONS
 from hamrepro.train import run_folder
@@ -117,13 +117,13 @@ def test_help(run, verb):
     ("text", "expected"), [("90", 90), ("90s", 90), ("9m", 540), ("2h", 7200), ("1.5m", 90), ("0", 0)]
 )
 def test_durations(text, expected):
-    assert command_line.seconds(text) == expected
+    assert options.seconds(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "m", "9 m", "-1", "1e3", "9M", "nan", "inf", "1,5m", "9m9s", "٣m\n"])
 def test_other_durations_are_refused(text):
     with pytest.raises(ConfigError, match="duration"):
-        command_line.seconds(text)
+        options.seconds(text)
 
 
 @pytest.mark.parametrize("folder", ["missing", "file", "empty", "wrong", "truncated"])

@@ -22,11 +22,12 @@ LAYERS = (
     ("networks", "dynamics", "free_dynamics", "conservation"),
     ("elbo", "linear_gaussian", "halo", "baselines", "models"),
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
-     "faces", "mug", "datasets", "batches"),
+     "faces", "mug", "clip_files", "clip_folder", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records"),
-    ("tables", "strips", "figures", "shipping", "judging", "schematics", "docstrings", "trace", "claims", "costs"),
-    ("reproduce", "__main__"),
+    ("tables", "strips", "figures", "animation", "shipping", "judging", "schematics", "docstrings", "trace",
+     "claims", "costs"),
+    ("reproduce", "options", "data_commands", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LIMIT = 250

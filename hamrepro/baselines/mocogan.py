@@ -127,13 +127,7 @@ class Mocogan(nn.Module):
         return Motion(category, normal((count, MOTION), like, noise), normal((count, frames, MOTION), like, noise))
 
     def loss(
-        self,
-        clips: Tensor,
-        action: Tensor,
-        noise: Noise,
-        *,
-        cyclic: Tensor | None = None,
-        estimate: Estimate = EXACT,
+        self, clips: Tensor, action: Tensor, noise: Noise, *, cyclic: Tensor | None = None, estimate: Estimate = EXACT
     ) -> dict[str, Tensor]:
         """Sum of all players' losses, batch means in nats; `action` is the category of the real clips.
 

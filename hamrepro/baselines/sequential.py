@@ -108,13 +108,7 @@ class SequentialVae(Trunk):
             return Codes(static, motion, f, z)
 
     def loss(
-        self,
-        clips: Tensor,
-        action: Tensor,
-        noise: Noise,
-        *,
-        cyclic: Tensor | None = None,
-        estimate: Estimate = EXACT,
+        self, clips: Tensor, action: Tensor, noise: Noise, *, cyclic: Tensor | None = None, estimate: Estimate = EXACT
     ) -> dict[str, Tensor]:
         """Minus the bound and the model's own penalties, batch means in nats per clip.
 
@@ -143,6 +137,10 @@ class SequentialVae(Trunk):
         """[f, z_t] for every frame (B, T, f + z)."""
         return torch.cat([f[:, None].expand(-1, z.shape[1], -1), z], -1)
 
+    def draw(self, f: Tensor, z: Tensor) -> Tensor:
+        """Frames (B, T, 3, 64, 64) in [-1, 1] of f (B, f) and z (B, T, z)."""
+        return self.decode(self.join(f, z))
+
     def encode(self, clips: Tensor, action: Tensor | None = None) -> Codes:
         """Posterior means of a whole clip."""
         return self.infer(self.features(clips))
@@ -161,37 +159,34 @@ class SequentialVae(Trunk):
             raise ShapeError(f"conditioning {conditioning!r}", "'clip', 'strict' or 'reconstruction'")
         if conditioning == "reconstruction":
             codes = self.encode(clips)
-            return self.decode(self.join(codes.f, self.prior.roll(codes.z, frames)[:, skip:]))
+            return self.draw(codes.f, self.prior.roll(codes.z, frames)[:, skip:])
         first = self.features(clips[:, :1])
         seen = first.expand(-1, clips.shape[1], -1) if conditioning == "strict" else self.features(clips)
         f = self.static(seen).mean
-        return self.decode(self.join(f, self.prior.roll(self.motion(first, f).mean, frames)[:, skip:]))
+        return self.draw(f, self.prior.roll(self.motion(first, f).mean, frames)[:, skip:])
 
     def sample(self, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
         """Clips from the prior, as many as actions; which action they show is left to chance."""
-        f = self.prior_content(len(action), noise)
-        return self.decode(self.join(f, self.prior_motion(len(f), frames, noise)))
+        return self.draw(self.draw_content(len(action), noise), self.draw_motion(len(action), frames, noise))
 
-    def prior_content(self, count: int, noise: torch.Generator) -> Tensor:
+    def draw_content(self, count: int, noise: torch.Generator) -> Tensor:
         """f ~ N(0, I), (count, f)."""
         return normal((count, self.config.content), next(self.parameters()), noise)
 
-    def prior_motion(self, count: int, frames: int, noise: torch.Generator) -> Tensor:
+    def draw_motion(self, count: int, frames: int, noise: torch.Generator) -> Tensor:
         """z_{1:T} drawn one after the other, (count, frames, z)."""
         return self.prior.roll(next(self.parameters()).new_zeros(count, 0, self.prior.size), frames, noise)
 
     def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor:
         """z_{1:T} of one clip, f of another, posterior means."""
-        return self.decode(self.join(self.encode(content).f, self.encode(motion).z))
+        return self.draw(self.encode(content).f, self.encode(motion).z)
 
     def with_prior_motion(
         self, content: Tensor, content_action: Tensor, action: Tensor, frames: int, noise: torch.Generator
     ) -> Tensor:
         """f of real clips, z_{1:T} drawn from the prior, which cannot be asked for an action."""
-        f = self.encode(content).f
-        return self.decode(self.join(f, self.prior_motion(len(f), frames, noise)))
+        return self.draw(self.encode(content).f, self.draw_motion(len(action), frames, noise))
 
     def with_prior_content(self, motion: Tensor, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
         """Protocol B: z_{1:T} of real clips (the prior's means beyond their end), f ~ N(0, I)."""
-        z = self.prior.roll(self.encode(motion).z, frames)
-        return self.decode(self.join(self.prior_content(len(z), noise), z))
+        return self.draw(self.draw_content(len(motion), noise), self.prior.roll(self.encode(motion).z, frames))

@@ -103,13 +103,7 @@ class Skd(Trunk):
         return koopman_operator(gram, cross)
 
     def loss(
-        self,
-        clips: Tensor,
-        action: Tensor,
-        noise: Noise,
-        *,
-        cyclic: Tensor | None = None,
-        estimate: Estimate = EXACT,
+        self, clips: Tensor, action: Tensor, noise: Noise, *, cyclic: Tensor | None = None, estimate: Estimate = EXACT
     ) -> dict[str, Tensor]:
         """Published weights 15 : 1 : 1 : 1 of mean squares (frames on [0, 1]), all scaled to nats of the first.
 

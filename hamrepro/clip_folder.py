@@ -1,0 +1,112 @@
+"""Clips of one's own as a data set: a folder of labels, split by a rule, in windows of 8 frames."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hamrepro.clip_files import labels, locate, read_all
+from hamrepro.config import OWN
+from hamrepro.errors import ConfigError, DataError, ShapeError
+
+FRAMES = 8
+SPLITS = {"train": ("fit", "validation"), "fit": ("fit",), "validation": ("validation",), "test": ("test",)}
+
+
+def assign(actions: Sequence[int]) -> list[str]:
+    """Split of each clip, counted within its label in order of names: every fifth is test, of ten the ninth validation.
+
+    >>> assign([0] * 10)[3:]
+    ['fit', 'test', 'fit', 'fit', 'fit', 'validation', 'test']
+    """
+    seen: Counter[int] = Counter()
+    parts = []
+    for action in actions:
+        seen[action] += 1
+        parts.append("test" if seen[action] % 5 == 0 else "validation" if seen[action] % 10 == 9 else "fit")
+    return parts
+
+
+class ClipFolder:
+    """Clips of a folder, `<folder>/<label>/<clip>`, any size, length and number of labels. Obeys `datasets.ClipSet`.
+
+    Everything is checked and read at once, and held in memory: 12 kB a frame. Training windows are random; no clip
+    is taken for a cycle.
+
+    Args:
+        folder: as in `LAYOUT`. split: "train", "fit", "validation" or "test", see `assign`.
+        frames: T of the training windows; None: 8, or the length of the shortest clip.
+
+    Attributes:
+        keys: (label, clip) names. lengths: int64 (N,), frames of each clip. groups: every clip is its own.
+
+    Raises:
+        ConfigError: unknown split. DataError: see `labels` and `read`; no clip in the split, or one shorter than T.
+    """
+
+    cyclic = False
+
+    def __init__(self, folder: str | Path, split: str = "train", *, frames: int | None = None) -> None:
+        if split not in SPLITS:
+            raise ConfigError(f"unknown split {split!r}", f"one of {', '.join(SPLITS)}")
+        folder = locate(f"{OWN}{folder}")
+        names, clips = labels(folder), read_all(folder)
+        (label, name, _), least = min(clips, key=lambda clip: len(clip[1]))
+        self.frames = min(FRAMES, len(least)) if frames is None else frames
+        if not 2 <= self.frames <= len(least):
+            given = f"windows of {self.frames} frames: {label}/{name} has {len(least)}"
+            raise DataError(given, "2 frames or more, no more than the shortest clip has", "choose other windows")
+        actions = [names.index(source.label) for source, _ in clips]
+        chosen = [number for number, part in enumerate(assign(actions)) if part in SPLITS[split]]
+        if not chosen:
+            raise DataError(f"no clip of {folder} falls into {split!r}", "five clips of a label, or more", "add clips")
+        self.name, self.split = f"{OWN}{folder.name}", split
+        self.classes = {"action": names}
+        self.keys = tuple(clips[number][0][:2] for number in chosen)
+        self.targets = {"action": torch.tensor([actions[number] for number in chosen])}
+        self.groups = torch.arange(len(chosen))
+        self.lengths = torch.tensor([len(clips[number][1]) for number in chosen])
+        digest = sha256(repr(self.frames).encode())
+        for source, pixels in clips:
+            digest.update(repr((source[:2], pixels.shape)).encode() + pixels.tobytes())
+        self.sha256 = digest.hexdigest()
+        self._offset = self.lengths.cumsum(0) - self.lengths
+        chosen_pixels = np.concatenate([clips[number][1] for number in chosen])
+        self._store = torch.from_numpy(chosen_pixels).movedim(-1, 1).contiguous()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def clips(self, index: Tensor, start: Tensor | None = None, frames: int | None = None) -> Tensor:
+        """Clips by number: uint8 (B, T, 3, 64, 64), frames counted from `start` (None: the clip's first).
+
+        Raises:
+            ShapeError: an index out of range, or a window that leaves its clip.
+        """
+        index, frames = index.cpu(), self.frames if frames is None else frames
+        if index.ndim != 1 or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self)):
+            raise ShapeError(f"clips {index.tolist()}"[:80], f"one dimension of numbers from 0 to {len(self) - 1}")
+        first = torch.zeros_like(index) if start is None else start.cpu()
+        if first.shape != index.shape or frames < 1 or ((first < 0) | (first + frames > self.lengths[index])).any():
+            expected = f"windows inside clips of {int(self.lengths.min())}..{int(self.lengths.max())} frames"
+            raise ShapeError(f"{frames} frames from {first.tolist()}"[:80], expected)
+        return self._store[(self._offset[index] + first)[:, None] + torch.arange(frames)]
+
+    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "random") -> Tensor:
+        """First frames of the training windows, int64 (B,): "random", uniform over each clip's windows; "first", 0.
+
+        Raises:
+            ConfigError: another policy; whether a clip is a cycle is not known.
+        """
+        if policy == "first":
+            return torch.zeros(len(index), dtype=torch.int64)
+        if policy == "random":
+            room = self.lengths[index.cpu()] - self.frames + 1
+            return (torch.rand(len(index), generator=generator, dtype=torch.float64) * room).long()
+        raise ConfigError(f"unknown windows {policy!r} for own clips", "random or first")
