@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -189,6 +190,29 @@ def render() -> None:
 
 
 @app.command()
+def bench(
+    only: Annotated[list[str] | None, typer.Option(help="a section, repeatable; default: all of them")] = None,
+    preset: Preset = "laptop",
+    device: Device = "cpu",
+    rounds: Annotated[int, typer.Option(min=1, help="turns of each race")] = 5,
+    clips: Annotated[int, typer.Option(min=2, help="clips of a training step")] = 24,
+    out: Annotated[Path | None, typer.Option(help="where to write; default: data/results/bench")] = None,
+) -> None:
+    """Measure speed beside the slow reference and keep it in the record of this machine."""
+    from hamrepro.bench import bench as bench_all
+    from hamrepro.bench import entries_of, rows
+    from hamrepro.benchmarks import Conditions
+    from hamrepro.precision import choose_device
+
+    on = Conditions(choose_device(device), preset, rounds=rounds, clips=clips)
+    path = bench_all(on, only or (), out)
+    for name, row in rows(entries_of(path)).items():
+        ratio = f"   {row['ratio']} x {row['slow reference']}" if row["ratio"] else ""
+        typer.echo(f"{name:52} {row['median']:>14}  n {row['n']}{ratio}")
+    typer.echo(path)
+
+
+@app.command()
 def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Print the scorecard; exit 1 where a record is missing its origin or was edited."""
     from hamrepro.records import faults
@@ -205,6 +229,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
 def main() -> None:
     """Run a command; a typed error is printed without traceback and ends with code 2."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages: torch reads it at its first allocation
     try:
         app()
     except HamreproError as error:

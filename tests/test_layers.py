@@ -23,9 +23,10 @@ LAYERS = (
     ("elbo", "halo", "baselines", "models"),
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "datasets", "batches"),
-    ("checkpoint", "optimiser", "precision", "train"),
-    ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records"),
-    ("tables", "figures", "shipping", "judging"),
+    ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "train"),
+    ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records",
+     "timing", "benchmarks", "training_benchmarks"),
+    ("tables", "figures", "shipping", "judging", "bench"),
     ("reproduce", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
