@@ -11,18 +11,14 @@ from typing import Annotated
 
 import typer
 
+from hamrepro import scale_commands
 from hamrepro.errors import ConfigError, HamreproError
+from hamrepro.options import Dataset, Device, Model, Preset, Runs, Seed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="Fetch and check data sets.")
 app.add_typer(data, name="data")
-
-Preset = Annotated[str, typer.Option(help="smoke, laptop, paper or official")]
-Dataset = Annotated[str, typer.Option(help="sprites, sprites-procedural, faces-procedural or mug")]
-Model = Annotated[str, typer.Option(help="halo-sp, halo-u, ...; variants as in halo-sp+windows-first")]
-Seed = Annotated[int, typer.Option(min=0)]
-Runs = Annotated[Path, typer.Option(help="folder of the runs")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
+app.add_typer(scale_commands.app)
 
 
 def seconds(duration: str) -> float:
@@ -187,29 +183,6 @@ def render() -> None:
 
     for path in render_figures():
         typer.echo(path)
-
-
-@app.command()
-def bench(
-    only: Annotated[list[str] | None, typer.Option(help="a section, repeatable; default: all of them")] = None,
-    preset: Preset = "laptop",
-    device: Device = "cpu",
-    rounds: Annotated[int, typer.Option(min=1, help="turns of each race")] = 5,
-    clips: Annotated[int, typer.Option(min=2, help="clips of a training step")] = 24,
-    out: Annotated[Path | None, typer.Option(help="where to write; default: data/results/bench")] = None,
-) -> None:
-    """Measure speed beside the slow reference and keep it in the record of this machine."""
-    from hamrepro.bench import bench as bench_all
-    from hamrepro.bench import entries_of, rows
-    from hamrepro.benchmarks import Conditions
-    from hamrepro.precision import choose_device
-
-    on = Conditions(choose_device(device), preset, rounds=rounds, clips=clips)
-    path = bench_all(on, only or (), out)
-    for name, row in rows(entries_of(path)).items():
-        ratio = f"   {row['ratio']} x {row['slow reference']}" if row["ratio"] else ""
-        typer.echo(f"{name:52} {row['median']:>14}  n {row['n']}{ratio}")
-    typer.echo(path)
 
 
 @app.command()

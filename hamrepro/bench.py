@@ -38,12 +38,14 @@ def bench_path(device: torch.device, results: Path = records.RESULTS) -> Path:
     return results / "bench" / f"{hardware(device)[0]}.json"
 
 
-def keep(entries: Entries, device: torch.device, path: Path, results: Path | None) -> None:
-    """Add measurements to the record of this machine; those of the same name are replaced."""
+def keep(entries: Entries, device: torch.device, out: Path | None = None, results: Path = records.RESULTS) -> Path:
+    """Add measurements to this machine's record, or to a file of one's own; those of the same name are replaced."""
+    path = bench_path(device, results) if out is None else out
     made = environment("", device) | {"hardware": hardware(device)[1]}
     del made["precision"]
     origin = records.origin(data_sha256="none", config={}, **made)
-    records.write(path, {"kind": "bench", "metrics": entries, "provenance": origin}, results)
+    records.write(path, {"kind": "bench", "metrics": entries, "provenance": origin}, results if out is None else None)
+    return path
 
 
 def bench(
@@ -56,9 +58,9 @@ def bench(
     """
     if unknown := [name for name in sections if name not in SECTIONS]:
         raise ConfigError(f"unknown section {unknown[0]!r}", f"one of {', '.join(SECTIONS)}")
-    path, listed = (bench_path(on.device, results), results) if out is None else (out, None)
+    path = bench_path(on.device, results) if out is None else out
     for name in tqdm(sections or list(SECTIONS), desc="bench", unit="section"):
-        keep(SECTIONS[name](on), on.device, path, listed)
+        keep(SECTIONS[name](on), on.device, out, results)
     return path
 
 

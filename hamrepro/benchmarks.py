@@ -84,28 +84,33 @@ def flow_work(powers: Callable[[Tensor, int], Tensor], h: Tensor, frames: int, b
     return work
 
 
-def flow(on: Conditions) -> Entries:
+def flow_of(on: Conditions, actions: int, d: int, frames: int) -> Entries:
     """One exponential an operator and products, against an exponential for every offset."""
-    found = {}
-    for d, actions in ((6, 3), (6, 6), (12, 3), (12, 6)):
-        h = operators(actions, d, on.device).generators().detach()
-        for length in on.lengths:
-            for kind, backward in (("forward", False), ("forward+backward", True)):
-                works = [flow_work(way, h, length, backward) for way in (flow_powers, reference().powers)]
-                rounds = on.rounds if length < 100 else min(on.rounds, 2)
-                found[f"flow/d={d} K={actions} T={length}/{kind}"] = compared(*works, rounds=rounds)
+    h, found = operators(actions, d, on.device).generators().detach(), {}
+    for kind, backward in (("forward", False), ("forward+backward", True)):
+        works = [flow_work(way, h, frames, backward) for way in (flow_powers, reference().powers)]
+        rounds = on.rounds if frames < 100 else min(on.rounds, 2)
+        found[f"flow/d={d} K={actions} T={frames}/{kind}"] = compared(*works, rounds=rounds)
     return found
+
+
+def flow(on: Conditions) -> Entries:
+    """`flow_of` the sizes of both data sets, and of longer clips."""
+    sizes = [(actions, d, frames) for d in (6, 12) for actions in (3, 6) for frames in on.lengths]
+    return {name: entry for size in sizes for name, entry in flow_of(on, *size).items()}
+
+
+def blocks_of(on: Conditions, actions: int, d: int, frames: int) -> Entries:
+    """K blocks against one full matrix of the whole phase space: the block-diagonal claim of Section 3.1."""
+    h = operators(actions, d, on.device).generators().detach()
+    whole = reference().whole_generator(h)[None]
+    works = [flow_work(flow_powers, matrix, frames, True) for matrix in (h, whole)]
+    return {f"blocks/d={d} K={actions} T={frames}": compared(*works, rounds=on.rounds)}
 
 
 def blocks(on: Conditions) -> Entries:
-    """K blocks against one full matrix of the whole phase space: the block-diagonal claim of Section 3.1."""
-    found = {}
-    for actions, d in ((3, 6), (6, 12)):
-        h = operators(actions, d, on.device).generators().detach()
-        whole = reference().whole_generator(h)[None]
-        ours, other = (flow_work(flow_powers, matrix, 8, True) for matrix in (h, whole))
-        found[f"blocks/d={d} K={actions} T=8"] = compared(ours, other, rounds=on.rounds)
-    return found
+    """`blocks_of` the sizes of both data sets."""
+    return blocks_of(on, 3, 6, 8) | blocks_of(on, 6, 12, 8)
 
 
 @torch.inference_mode()

@@ -25,6 +25,7 @@ from hamrepro.datasets import load
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.evaluate import of_model, score_frames
 from hamrepro.halo import Halo
+from hamrepro.networks import Decoder, Encoder
 from hamrepro.optimiser import Optimiser, estimate
 from hamrepro.precision import choose_precision
 from hamrepro.randomness import generator
@@ -64,6 +65,28 @@ def flops(work: Work) -> int:
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()
+
+
+def per_frame(network: ModelConfig) -> dict[str, float]:
+    """Of one frame through encoder and decoder, forward and backward, counted without running: Tables 3 and 4.
+
+    Returns:
+        `flop`; `kept`, numbers saved for the backward pass; and of the networks, `weights`.
+    """
+    inputs, frames, kept = network.content + network.actions * network.half_dimension, 2, []
+
+    def keep(saved: torch.Tensor) -> torch.Tensor:
+        kept.append(saved.numel() if saved.ndim and saved.shape[0] == frames else 0)
+        return saved
+
+    with torch.device("meta"):
+        encoder, decoder = Encoder(network), Decoder(network, inputs)
+        parts = (encoder, torch.empty(frames, 3, 64, 64)), (decoder, torch.empty(frames, inputs))
+    with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+        for module, given in parts:
+            module(given).sum().backward()
+    weights = sum(p.numel() for module, _ in parts for p in module.parameters())
+    return {"flop": counter.get_total_flops() / frames, "kept": sum(kept) / frames, "weights": weights}
 
 
 def _batch(on: Conditions, clips: int) -> tuple[RunConfig, Batch]:

@@ -26,8 +26,8 @@ LAYERS = (
     ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records",
      "timing", "benchmarks", "training_benchmarks"),
-    ("tables", "figures", "shipping", "judging", "bench"),
-    ("reproduce", "__main__"),
+    ("tables", "figures", "shipping", "judging", "bench", "time_to_quality", "sweep"),
+    ("reproduce", "options", "scale_commands", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LIMIT = 250
