@@ -36,9 +36,9 @@ network, training = PRESETS["paper"]
 # %% [markdown]
 # ## Precision
 #
-# bfloat16 has float32's range and 8 bits of mantissa: the products and convolutions may use it, sums and exponents may not.
-# Under `autocast` the encoder and the decoder run low, and everything after the features stays in float32: the LSTM, the
-# heads, the flow, the divergences, the likelihood. No loss scaling is needed. What comes out of each part:
+# bfloat16 has float32's range and 8 bits of precision: products and convolutions may use it, long sums and exponentials may not.
+# Under `autocast` products run low wherever they stand, unless they are told otherwise: the LSTM, the heads, the exponentials
+# of $\mathbf H$, the divergences and the likelihood are computed in float32. No loss scaling is needed. What comes out of each part:
 
 # %%
 small = build(configure("smoke", "sprites-procedural", "halo-sp"), 0).eval()
@@ -47,7 +47,8 @@ with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
     features = small.features(clips)
     posterior = small.infer(features, action, torch.zeros(2, dtype=torch.int64))
     positions = small.positions(posterior.mean_state(), action, posterior.reference, 8)
-    maps = small.decoder[:-1](torch.cat([posterior.content.mean, positions[:, 0]], -1))
+    before_tanh = nn.Sequential(*list(small.decoder)[:-1])
+    maps = before_tanh(torch.cat([posterior.content.mean, positions[:, 0]], -1))
     frames = small.decode(posterior.content.mean, positions)
 parts = {"features h": features, "content, mean": posterior.content.mean, "positions after the flow": positions,
          "decoder, before tanh": maps, "frames": frames}  # fmt: skip
@@ -151,8 +152,8 @@ pd.DataFrame(shares).T
 # and so the one choice to make. Statistics of each process's own three clips would make the number of processes
 # part of the model. Here the moments are averaged over all processes, in the forward pass and, by the chain rule, in the
 # backward pass. The test suite trains twenty steps on one process and on two: the same clips, and every term of the bound
-# equal to one part in a million. Sums in another order are not the same *bytes*, so a run is resumed by as many
-# processes as began it, and refused otherwise.
+# equal to one part in a million, in double precision, where rounding has no time to grow. Sums in another order are not the
+# same *bytes*, so a run is resumed by as many processes as began it, and refused otherwise.
 #
 # ## Many runs
 #

@@ -16,12 +16,23 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
 from hamrepro.errors import ConfigError
+
+
+class _Mean(torch.autograd.Function):
+    """Mean over the processes; so is its gradient, since every process's loss depends on it."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total / dist.get_world_size()
+
+    backward = forward
 
 
 class GlobalBatchNorm(_BatchNorm):
@@ -34,13 +45,12 @@ class GlobalBatchNorm(_BatchNorm):
             return super().forward(input)
         others = [axis for axis in range(input.ndim) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(input.ndim)]
-        size = dist.get_world_size()
         values = input if input.dtype == torch.float64 else input.float()
-        mean = all_reduce(values.mean(others)) / size
+        mean = _Mean.apply(values.mean(others))
         centred = values - mean.view(shape)
-        variance = all_reduce(centred.square().mean(others)) / size
+        variance = _Mean.apply(centred.square().mean(others))
         with torch.no_grad():
-            count = size * input.numel() // input.shape[1]
+            count = dist.get_world_size() * input.numel() // input.shape[1]
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
             self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var.dtype), self.momentum)
@@ -144,15 +154,15 @@ class Processes:
 @contextmanager
 def processes(device: str) -> Iterator[tuple[Processes, str]]:
     """The processes `torchrun` started, or this one alone, and the device of this one: with `cuda`, one GPU each."""
-    size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+    size = int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
     if size == 1:
         yield Processes(), device
         return
-    place = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if device == "cuda" else device
+    place = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     if place.startswith("cuda"):
         torch.cuda.set_device(place)
     dist.init_process_group("cpu:gloo,cuda:nccl" if place.startswith("cuda") else "gloo")
     try:
-        yield Processes(rank, size), place
+        yield Processes(int(os.environ["RANK"]), size), place
     finally:
         dist.destroy_process_group()

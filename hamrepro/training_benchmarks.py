@@ -42,9 +42,16 @@ def halo(network: ModelConfig, device: torch.device, kind: type[Halo] = Halo) ->
         return kind(network).to(device).train()
 
 
-def update(model: nn.Module, batch: Batch, training: TrainConfig, low: bool, bound: Estimate | None = None) -> Work:
+def update(
+    model: nn.Module,
+    batch: Batch,
+    training: TrainConfig,
+    low: bool,
+    bound: Estimate | None = None,
+    optimiser: Optimiser | None = None,
+) -> Work:
     """One training step on a given batch, as `train` does it: nothing is read back."""
-    optimiser = Optimiser(model, training)
+    optimiser = optimiser or Optimiser(model, training)
 
     def work() -> None:
         with torch.autocast(batch.clips.device.type, torch.bfloat16, enabled=low):
@@ -193,8 +200,8 @@ def saving(on: Conditions) -> Entries:
     """Saving and loading a state: hashed, synced and atomic, against `torch.save`."""
     slow, (config, batch) = reference(), _batch(on, 2)
     model, at = halo(config.network, on.device), iter(range(1, 1_000_000))
-    update(model, batch, config.training, False)()
     optimiser = Optimiser(model, config.training)
+    update(model, batch, config.training, False, optimiser=optimiser)()
     with tempfile.TemporaryDirectory() as place:
         folder, file = Path(place), Path(place) / "state.pt"
         meta = {"config_sha256": config.sha256}
