@@ -6,6 +6,8 @@ PRESET ?= laptop
 JOBS   ?= 2
 # One thread a process: two processes side by side are faster than one with two threads.
 export OMP_NUM_THREADS ?= 1
+# Huge pages for large tensors: fewer page faults a step.
+export THP_MEM_ALLOC_ENABLE ?= 1
 
 .PHONY: help setup reproduce reevaluate retrain test lint book notebooks data verify linkcheck weekly clean
 help:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hamrepro import data_commands
+from hamrepro import data_commands, scale_commands
 from hamrepro.errors import HamreproError
 from hamrepro.options import Dataset, Device, Model, Preset, Quick, Runs, Seed, StopAfter, exit_unless
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_commands.app, name="data")
+app.add_typer(scale_commands.app)
 
 
 @app.command()
@@ -182,6 +184,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
 def main() -> None:
     """Run a command; a typed error is printed without traceback and ends with code 2."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages: torch reads it at its first allocation
     try:
         app()
     except HamreproError as error:

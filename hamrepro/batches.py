@@ -55,15 +55,22 @@ def order(count: int, batch: int, seed: int, step: int) -> Tensor:
 
 
 def draw_batch(
-    clip_set: ClipSet, config: TrainConfig, seed: int, step: int, device: torch.device, label: str = "action"
+    clip_set: ClipSet,
+    config: TrainConfig,
+    seed: int,
+    step: int,
+    device: torch.device,
+    label: str = "action",
+    rows: slice = slice(None),
 ) -> Batch:
     """The batch of one step. Paper: Section 4 (random subsequences), Deviation D13 (cyclic windows).
 
     Args:
-        label: the target that u is, `ModelConfig.label`.
+        label: the target that u is, `ModelConfig.label`. rows: the part of the batch that is wanted.
     """
     index = order(len(clip_set), config.batch, seed, step)
-    start = clip_set.starts(index, generator(seed, "window", step), config.windows)
+    start = clip_set.starts(index, generator(seed, "window", step), config.windows)[rows]
+    index = index[rows]
     clips = clip_set.clips(index, start, clip_set.frames)
     cyclic = (start > 0) & clip_set.cyclic
     action = clip_set.targets[label][index]

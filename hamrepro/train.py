@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
-import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,17 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from hamrepro import checkpoint
+from hamrepro.allocator import keep_freed_memory
 from hamrepro.batches import draw_batch
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
+from hamrepro.distributed import Processes, processes, share_batch_norms
 from hamrepro.errors import CheckpointError, NonFiniteError
 from hamrepro.models import build
 from hamrepro.optimiser import Optimiser, estimate, rate
 from hamrepro.precision import choose_device, choose_precision
 from hamrepro.randomness import generator
+from hamrepro.signals import Stop
 
 LOG_EVERY = 25
 
@@ -42,27 +45,14 @@ def environment(precision: str, device: torch.device) -> dict[str, Any]:
     return {"hardware": hardware, "versions": versions, "precision": precision, "threads": torch.get_num_threads()}
 
 
-class _Stop:
-    """Turns SIGTERM and SIGINT into a request to stop after the step in hand."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-
-    def __enter__(self) -> _Stop:
-        self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
-        return self
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.signal = number
-
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-
-def _prepare(folder: Path, config: RunConfig, device: torch.device, saved: dict[str, Any] | None) -> dict[str, Any]:
+def _prepare(
+    folder: Path, config: RunConfig, device: torch.device, saved: dict[str, Any] | None, size: int
+) -> dict[str, Any]:
     """The run's environment, decided once: a resumed run keeps the precision it began with."""
-    made = saved["environment"] if saved else environment(choose_precision(config.training.precision, device), device)
+    if saved:
+        made = saved["environment"]
+    else:
+        made = environment(choose_precision(config.training.precision, device), device) | {"processes": size}
     for name, content in (("config.json", config.as_dict()), ("environment.json", made)):
         checkpoint.write_atomically(folder / name, json.dumps(content, indent=1).encode())
     _forget_rows_after(saved["step"] if saved else 0, folder / "stats.jsonl")
@@ -81,9 +71,20 @@ def _forget_rows_after(step: int, path: Path) -> None:
 
 
 def _restore(
-    saved: checkpoint.State, model: nn.Module, optimiser: Optimiser, seed: int, clip_set: ClipSet, folder: Path
+    saved: checkpoint.State,
+    model: nn.Module,
+    optimiser: Optimiser,
+    seed: int,
+    clip_set: ClipSet,
+    folder: Path,
+    size: int,
 ) -> None:
     weights, moments, meta = saved
+    if (before := meta["environment"].get("processes", 1)) != size:
+        command = f"torchrun --nproc-per-node {before} -m hamrepro train ..." if before > 1 else "one process"
+        raise CheckpointError(
+            f"{folder} was trained by {before} processes, not {size}", f"{before}, as before", command
+        )
     if meta["data_sha256"] != clip_set.sha256 or meta["seed"] != seed:
         raise CheckpointError(
             f"{folder} holds seed {meta['seed']} on data {meta['data_sha256'][:12]}",
@@ -122,7 +123,7 @@ def train(
     """Train a model, or go on with it: weights, optimiser and draws are a function of (settings, seed, step).
 
     Leaves `config.json`, `environment.json`, `stats.jsonl` and `state-*` in the folder. SIGTERM and SIGINT
-    finish the step, save and return.
+    finish the step, save and return. Under `torchrun` the clips of a step are shared out (`hamrepro.distributed`).
 
     Args:
         stop_after: seconds after which to save and return. on_step: called after every step.
@@ -132,85 +133,106 @@ def train(
 
     Raises:
         NonFiniteError: a term of the loss, a weight or a moment was NaN or infinite; nothing of it is saved.
-        CheckpointError: no saved state can be used, it is of another seed or other data, or another process
-        trains in this folder. ConfigError: no such device.
+        CheckpointError: no saved state can be used, it is of another seed, other data or another number of processes,
+        or another process trains in this folder. ConfigError: no such device; clips that cannot be shared out.
     """
-    place, training = choose_device(device), config.training
-    with checkpoint.lock(folder):
-        model = build(config, seed).to(place).train()
-        optimiser = Optimiser(model, training)
-        saved = checkpoint.load_latest(folder, config.sha256)
-        done, seconds = 0, 0.0
-        if saved is not None:
-            _restore(saved, model, optimiser, seed, clip_set, folder)
-            done, seconds = saved[2]["step"], saved[2]["train_seconds"]
-        made = _prepare(folder, config, place, saved and saved[2])
-        low = made["precision"] == "bfloat16"
-        window: list[Tensor] = []
-        began = time.monotonic()
-        bar = tqdm(
-            total=training.steps,
-            initial=done,
-            desc=f"{config.model} seed {seed}",
-            unit="step",
-            file=sys.stderr,
-            mininterval=2,
-            disable=None if sys.stderr.isatty() else True,
+    with processes(device) as (group, own):
+        place = choose_device(own)
+        with checkpoint.lock(folder) if group.first else nullcontext():
+            return _train(config, seed, clip_set, folder, group, place, stop_after, on_step)
+
+
+def _train(
+    config: RunConfig,
+    seed: int,
+    clip_set: ClipSet,
+    folder: Path,
+    group: Processes,
+    place: torch.device,
+    stop_after: float | None,
+    on_step: Callable[[int, nn.Module], None] | None,
+) -> tuple[nn.Module, bool]:
+    training = config.training
+    rows = group.rows(training.batch)
+    keep_freed_memory()
+    model = build(config, seed).to(place).train()
+    if group.size > 1:
+        share_batch_norms(model)
+    optimiser = Optimiser(model, training)
+    saved = checkpoint.load_latest(folder, config.sha256)
+    done, seconds = 0, 0.0
+    if saved is not None:
+        _restore(saved, model, optimiser, seed, clip_set, folder, group.size)
+        done, seconds = saved[2]["step"], saved[2]["train_seconds"]
+    made = group.same(_prepare(folder, config, place, saved and saved[2], group.size) if group.first else None)
+    loss = group.loss(model)
+    low = made["precision"] == "bfloat16"
+    window: list[Tensor] = []
+    began = time.monotonic()
+    bar = tqdm(
+        total=training.steps,
+        initial=done,
+        desc=f"{config.model} seed {seed}",
+        unit="step",
+        file=sys.stderr,
+        mininterval=2,
+        disable=None if group.first and sys.stderr.isatty() else True,
+    )
+
+    def save() -> None:
+        checkpoint.save_state(
+            folder,
+            done,
+            checkpoint.tensors(model),
+            optimiser.state(),
+            {
+                "config_sha256": config.sha256,
+                "data_sha256": clip_set.sha256,
+                "seed": seed,
+                "train_seconds": seconds + time.monotonic() - began,
+                "environment": made,
+            },
         )
 
-        def save() -> None:
-            checkpoint.save_state(
-                folder,
-                done,
-                checkpoint.tensors(model),
-                optimiser.state(),
-                {
-                    "config_sha256": config.sha256,
-                    "data_sha256": clip_set.sha256,
-                    "seed": seed,
-                    "train_seconds": seconds + time.monotonic() - began,
-                    "environment": made,
-                },
-            )
-
-        with _Stop() as stop, bar:
-            while done < training.steps:
-                batch = draw_batch(clip_set, training, seed, done, place, config.network.label)
-                with torch.autocast(place.type, torch.bfloat16, enabled=low):
-                    terms = model.loss(
-                        batch.clips,
-                        batch.action,
-                        lambda stream, step=done: generator(seed, stream, step),
-                        cyclic=batch.cyclic,
-                        estimate=estimate(training, done),
-                    )
-                optimiser.update(terms["loss"], done)
-                window.append(torch.stack([term.detach().float() for term in terms.values()]))
-                done += 1
-                bar.update()
-                late = stop_after is not None and time.monotonic() - began > stop_after
-                ending = done == training.steps or stop.signal is not None or late
-                logging, saving = done % LOG_EVERY == 0 or ending, done % training.checkpoint_every == 0 or ending
-                if logging or saving:
-                    log = torch.stack(window).cpu()
-                    _guard(log, list(terms), list(range(done - len(log), done)), folder)
-                if logging:
-                    window.clear()
-                    _write_stats(
-                        folder,
-                        done,
-                        dict(zip(terms, log.mean(0).tolist(), strict=True)),
-                        model,
-                        rate(training, done - 1),
-                        seconds + time.monotonic() - began,
-                    )
-                    bar.set_postfix(loss=f"{log[:, 0].mean():.0f} nats", refresh=False)
-                if on_step is not None:
-                    on_step(done, model)
-                if saving:
-                    save()
-                if ending:
-                    break
+    with Stop() as stop, bar:
+        while done < training.steps:
+            batch = draw_batch(clip_set, training, seed, done, place, config.network.label, rows)
+            with torch.autocast(place.type, torch.bfloat16, enabled=low), group.draws():
+                terms = loss(
+                    batch.clips,
+                    batch.action,
+                    lambda stream, step=done: generator(seed, stream, step),
+                    cyclic=batch.cyclic,
+                    estimate=estimate(training, done),
+                )
+            optimiser.update(terms["loss"], done)
+            window.append(torch.stack([term.detach().float() for term in terms.values()]))
+            done += 1
+            bar.update()
+            late = stop_after is not None and time.monotonic() - began > stop_after
+            ending = done == training.steps or group.any(stop.signal is not None or late)
+            logging, saving = done % LOG_EVERY == 0 or ending, done % training.checkpoint_every == 0 or ending
+            if logging or saving:
+                log = group.mean(torch.stack(window).cpu())
+                _guard(log, list(terms), list(range(done - len(log), done)), folder)
+            if logging:
+                window.clear()
+            if logging and group.first:
+                _write_stats(
+                    folder,
+                    done,
+                    dict(zip(terms, log.mean(0).tolist(), strict=True)),
+                    model,
+                    rate(training, done - 1),
+                    seconds + time.monotonic() - began,
+                )
+                bar.set_postfix(loss=f"{log[:, 0].mean():.0f} nats", refresh=False)
+            if on_step is not None:
+                on_step(done, model)
+            if saving and group.first:
+                save()
+            if ending:
+                break
     return model, done >= training.steps
 
 

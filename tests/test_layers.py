@@ -23,11 +23,12 @@ LAYERS = (
     ("elbo", "linear_gaussian", "halo", "baselines", "models"),
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "clip_files", "clip_folder", "datasets", "batches"),
-    ("checkpoint", "optimiser", "precision", "train"),
-    ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records"),
+    ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "train"),
+    ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records",
+     "timing", "benchmarks", "training_benchmarks"),
     ("tables", "strips", "figures", "animation", "shipping", "judging", "schematics", "docstrings", "trace",
-     "claims", "costs"),
-    ("reproduce", "options", "data_commands", "__main__"),
+     "claims", "costs", "bench", "time_to_quality", "sweep"),
+    ("reproduce", "options", "data_commands", "scale_commands", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LIMIT = 250

@@ -1,0 +1,206 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # GPUs, clusters, and a thousand of them
+#
+# The paper's own sizes are a GPU's work. This chapter goes through what training there comes down to, in the order in which it
+# matters: precision, layout, memory, throughput, resuming, several GPUs, many runs. Every cell runs on a CPU; what
+# only a GPU can tell is read from its record, and says *not run* until there is one. The last section does the sums for
+# a thousand GPUs and a billion clips.
+
+# %% tags=["hide-input"]
+import pandas as pd
+import torch
+from torch import nn
+
+from hamrepro import bench, records
+from hamrepro.batches import order
+from hamrepro.config import PRESETS, configure
+from hamrepro.distributed import Processes
+from hamrepro.models import build
+from hamrepro.randomness import generator
+from hamrepro.sweep import jobs
+from hamrepro.training_benchmarks import per_frame
+
+pd.set_option("display.width", 160, "display.max_columns", 12)
+torch.set_num_threads(1)
+RECORDS = {path.stem: bench.entries_of(path) for path in sorted((records.RESULTS / "bench").glob("*.json"))}
+network, training = PRESETS["paper"]
+
+# %% [markdown]
+# ## Precision
+#
+# bfloat16 has float32's range and 8 bits of precision: products and convolutions may use it, long sums and exponentials may not.
+# Under `autocast` products run low wherever they stand, unless they are told otherwise: the LSTM, the heads, the exponentials
+# of $\mathbf H$, the divergences and the likelihood are computed in float32. No loss scaling is needed. What comes out of each part:
+
+# %%
+small = build(configure("smoke", "sprites-procedural", "halo-sp"), 0).eval()
+clips, action = torch.zeros(2, 8, 3, 64, 64), torch.tensor([0, 1])
+with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+    features = small.features(clips)
+    posterior = small.infer(features, action, torch.zeros(2, dtype=torch.int64))
+    positions = small.positions(posterior.mean_state(), action, posterior.reference, 8)
+    before_tanh = nn.Sequential(*list(small.decoder)[:-1])
+    maps = before_tanh(torch.cat([posterior.content.mean, positions[:, 0]], -1))
+    frames = small.decode(posterior.content.mean, positions)
+parts = {"features h": features, "content, mean": posterior.content.mean, "positions after the flow": positions,
+         "decoder, before tanh": maps, "frames": frames}  # fmt: skip
+pd.Series({name: str(part.dtype).removeprefix("torch.") for name, part in parts.items()}, name="type").to_frame()
+
+# %% [markdown]
+# Which precision pays is not a matter of taste: it is measured for two seconds at the start of a run on a CPU, on the real
+# networks, and taken for granted on a GPU that has it. The decision is in the run's `environment.json`, and a resumed run
+# keeps it.
+#
+# ## Layout
+#
+# Convolutions want the channels of a pixel side by side (`channels_last`), and a map stays in that layout through a whole
+# network once it enters in it. So two places decide: where frames enter the encoder and where a vector becomes a map in
+# the decoder. A layer that breaks the chain costs a copy of every map after it; here none does.
+
+# %%
+def layouts(model):
+    seen = {}
+
+    def look(name):
+        return lambda layer, given, out: seen.__setitem__(
+            name, out.is_contiguous(memory_format=torch.channels_last) and not out.is_contiguous())  # fmt: skip
+
+    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    hooks = [layer.register_forward_hook(look(name)) for name, layer in layers]
+    with torch.no_grad():
+        model.generate(clips, action, 8)
+    [hook.remove() for hook in hooks]
+    return pd.Series(seen, name="channels last").to_frame()
+
+
+layouts(small).T
+
+# %% [markdown]
+# ## Memory
+#
+# Weights, two moments of Adam, gradients, and the maps that the backward pass needs. The last are the larger part, and they
+# alone grow with the batch; the data set is not in the list because it is 29 MB.
+
+# %%
+count = per_frame(network)
+frames, weights = training.batch * 8, count["weights"]
+sizes = {"weights of encoder and decoder, float32": 4 * weights, "their gradients": 4 * weights,
+         "two moments of Adam": 8 * weights, f"maps of {training.batch} clips, bfloat16": 2 * frames * count["kept"],
+         "layers of the data set": 25 * 72 * 64 * 64 * 4}  # fmt: skip
+pd.Series({name: bench.shown(float(size), "B") for name, size in sizes.items()}, name="preset paper").to_frame()
+
+# %% [markdown]
+# ## Throughput and roof
+#
+# Batches are composited on the device from layers that are on it, clips are chosen by a rule and not by a loader, and no
+# value of the loop is read back but every 25 steps, when the terms of the bound are logged and looked at for NaN. On a
+# GPU the step of preset `paper` should then be limited by its convolutions.
+
+# %%
+def throughput(found):
+    name = next((name for name in found if name.startswith("step/paper ")), None)
+    if name is None:
+        return {"frames / s": "not run: needs a GPU", "share of products": "", "a step": ""}
+    entry = found[name]
+    return {"frames / s": f"{entry['frames_per_second']:.0f}", "a step": bench.shown(entry["value"], "s"),
+            "share of products": f"{entry['share of product']:.0%}"}  # fmt: skip
+
+
+machines = RECORDS | ({} if any("cuda" in name or "nvidia" in name for name in RECORDS) else {"a GPU": {}})
+pd.DataFrame({machine: throughput(found) for machine, found in machines.items()}).T
+
+# %% [markdown]
+# ```sh
+# python -m hamrepro bench --preset paper --device cuda
+# python -m hamrepro train --preset paper --dataset sprites --model halo-sp --device cuda --stop-after 9m
+# ```
+#
+# The second command is the whole of training on borrowed time: it stops by the clock, or when the machine's owner sends SIGTERM,
+# saves, ends with status 75, and given again it goes on with the same bytes ({doc}`05_training`).
+#
+# ## Several GPUs
+#
+# ```sh
+# torchrun --nproc-per-node 8 -m hamrepro train --preset paper --dataset sprites --model halo-sp --device cuda
+# ```
+#
+# The batch stays 24 clips: eight processes take three each. What is seen does not depend on their number. Each draws what
+# the whole batch needs, from the generator that is a function of (seed, stream, step), and keeps its own rows:
+
+# %%
+group, seed, step = 4, 0, 7
+index = order(9000, training.batch, seed, step)
+noise = torch.randn(training.batch, 3, generator=generator(seed, "posterior", step))
+shares = {}
+for rank in range(group):
+    process = Processes(rank, group)
+    share = index[process.rows(training.batch)]
+    shares[f"process {rank}"] = {"clips": " ".join(map(str, share.tolist())),
+                                 "first draw": f"{noise[process.rows(training.batch)][0, 0]:+.4f}"}  # fmt: skip
+pd.DataFrame(shares).T
+
+# %% [markdown]
+# Gradients are averaged by torch's `DistributedDataParallel`. The **batch norms** are the one place where clips of a batch meet,
+# and so the one choice to make. Statistics of each process's own three clips would make the number of processes
+# part of the model. Here the moments are averaged over all processes, in the forward pass and, by the chain rule, in the
+# backward pass. The test suite trains twenty steps on one process and on two: the same clips, and every term of the bound
+# equal to one part in a million, in double precision, where rounding has no time to grow. Sums in another order are not the
+# same *bytes*, so a run is resumed by as many processes as began it, and refused otherwise.
+#
+# ## Many runs
+#
+# Most of an experiment is not one large run but many small ones: seeds, models, data sets. These go to a cluster as jobs,
+# through submitit; each job is what one would do by hand, in the same folders:
+
+# %%
+todo = jobs("laptop", ["sprites"], ["halo-sp", "halo-u"], range(3), records.ROOT / "runs")
+pd.DataFrame([{"data": job.dataset, "model": job.model, "seed": job.seed} for job in todo])
+
+# %% [markdown]
+# ```sh
+# python -m hamrepro sweep --preset paper --dataset sprites --model halo-sp --model halo-u --seeds 3 --device cuda --hours 2
+# python -m hamrepro sweep --preset laptop --cluster local --parallel 2
+# ```
+#
+# A job that the cluster takes off its machine is submitted again and resumes; one that runs out of time is finished by giving the
+# command again; one that is done is skipped. The tables are those of {doc}`06_generation`, read from the records the jobs leave.
+#
+# (billion)=
+# ## A thousand GPUs and a billion clips
+#
+# Paper and pencil, to see what would bend first. The assumptions are on top, in the code: a GPU with 989 TFLOP/s of bfloat16
+# on its data sheet, used at two fifths, and 50 GB/s of network for each. Measured constants come from the records.
+
+# %%
+GPUS, CLIPS, PEAK, USED, NETWORK, LATENCY = 1000, 1e9, 989e12, 0.4, 50e9, 30e-6
+together = GPUS * training.batch
+step = training.batch * 8 * count["flop"] / (PEAK * USED)
+norms = sum(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) for m in small.modules())
+orders = [found.get("growth/an order, with characters") for found in RECORDS.values()]
+shuffles = [CLIPS * entry["seconds"][-1] / (9 * entry["sizes"][-1]) for entry in orders if entry]
+sums = {"a step of 24 clips on each GPU": bench.shown(step, "s"),
+        "clips a step, altogether": f"{together:,}",
+        "once through a billion clips": f"{CLIPS / together * step / 60:.0f} minutes",
+        "their frames, uint8": f"{CLIPS * 8 * 3 * 64 * 64 / 1e12:.0f} TB",
+        "gradients, a ring of all-reduce": bench.shown(2 * 4 * weights / NETWORK, "s"),
+        f"moments of {norms} batch norms, four exchanges each": bench.shown(4 * norms * LATENCY, "s"),
+        "the order of a billion clips": bench.shown(max(shuffles, default=None), "s")}  # fmt: skip
+pd.Series(sums, name="a thousand GPUs").to_frame()
+
+# %% [markdown]
+# Read from the bottom. The **order of the clips** bends first: a step draws its epoch's whole shuffle and keeps 24 numbers of it,
+# which costs nothing for 9,000 clips and more than the step itself from some millions on. A permutation that can be evaluated at
+# one place, a Feistel cipher on the numbers of the clips, is the cure. The **gradients** are next: they take as long as the
+# step's arithmetic, since most of the weights are in two large linear layers and few of the multiplications are, so they must be
+# sent while the backward pass still runs, in bfloat16, or less often. The **batch norms** follow, as waiting: not their
+# bytes but their number. Then there is a question that no engine answers: whether 24,000 clips a step teach a thousand times as
+# much as 24. The **data** bend last. Clips made of layers are composited where they are needed, a billion of them as easily as
+# 11,664; real footage would be read once from disks, at a rate that a thousand machines have.

@@ -1,0 +1,154 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Speed
+#
+# What does a training step cost, how much of that is unavoidable, and what did each change give? Every time on this page is read
+# from the record that `python -m hamrepro bench` leaves for a machine. There each fast path runs by turns with a **slow
+# reference** in one process, so that a busy neighbour slows both: the same mathematics in float32, maps in the usual layout,
+# one matrix exponential for every offset, sprites composited with Pillow. The test suite compares the two in float64, value
+# and gradient, and fails when a ratio sinks.
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import Markdown
+
+from hamrepro import bench, records
+from hamrepro.config import PRESETS
+from hamrepro.training_benchmarks import per_frame
+
+pd.set_option("display.width", 160, "display.max_columns", 12, "display.max_rows", 80)
+RECORDS = {path.stem: bench.entries_of(path) for path in sorted((records.RESULTS / "bench").glob("*.json"))}
+
+
+def measured(*parts, columns=("median", "quartiles", "n", "slow reference", "ratio")):
+    """The rows of every machine's record whose names begin like this."""
+    tables = {machine: {name: row for name, row in bench.rows(found).items() if name.startswith(parts)}
+              for machine, found in RECORDS.items()}  # fmt: skip
+    frames = {machine: pd.DataFrame(rows).T[list(columns)] for machine, rows in tables.items() if rows}
+    missing = "Not run: no record of a machine yet. `python -m hamrepro bench` writes one, in minutes."
+    return pd.concat(frames, names=["machine", ""]).reset_index(0) if frames else Markdown(missing)
+
+
+# %% [markdown]
+# ## The work in a frame
+#
+# Counting needs no machine. Nearly all of a step is in the two networks that touch pixels: the multiplications of one frame
+# through both, forward and backward, and the numbers that are kept in between for the backward pass. A preset's step has batch
+# × 8 frames, or fewer where it encodes a window and decodes a part ([D15](#d15), [D17](#d17)).
+
+# %%
+counts = {name: per_frame(network) for name, (network, _) in PRESETS.items()}
+pd.DataFrame({name: {"GFLOP": f"{count['flop'] / 1e9:.2f}",
+                     "million numbers kept": f"{count['kept'] / 1e6:.2f}",
+                     "million weights": f"{count['weights'] / 1e6:.1f}"} for name, count in counts.items()}).T  # fmt: skip
+
+# %% [markdown]
+# ## The roof
+#
+# What a machine can do is measured, not read from a data sheet: products of square matrices, the convolution in the middle of
+# the networks in both memory layouts, a copy. A step that runs at the rate of the convolutions is at the roof; what
+# lies between is batch norms, activations and the small networks, which move memory and multiply little.
+
+# %%
+measured("roofline", columns=("median", "quartiles", "n"))
+
+# %%
+steps = {(machine, name.partition("/")[2]): {
+    "seconds": bench.shown(entry["value"], "s"), "frames / s": f"{entry['frames_per_second']:.0f}",
+    "precision": entry["precision"], "share of products": f"{entry['share of product']:.0%}",
+    "share of convolutions": f"{entry['share of convolution/channels-last']:.0%}",
+    "slow reference": f"{entry['ratio']['value']:.1f} times as long"}
+    for machine, found in RECORDS.items() for name, entry in found.items() if name.startswith("step/")}  # fmt: skip
+pd.DataFrame(steps).T if steps else measured("step/")
+
+# %% [markdown]
+# ## The speed run
+#
+# One change after another, all of them timed by turns. *Predicted* is what the change should give, from counted operations and
+# the measured roof alone: the ratio of the convolution's two layouts, of its two precisions, of the multiplications left when a
+# window is encoded and three frames are decoded; for the exponentials, their share of the step that still has them; for the
+# memory that is kept, the share of time spent in the kernel. Where a change gives less than predicted, the rest of the step
+# has begun to show: that is Amdahl's law, and the reason to stop.
+
+# %%
+runs = {(machine, name.partition("/")[2]): {
+    "a step": bench.shown(entry["value"], "s"), "n": entry["n"],
+    "predicted": f"{entry['predicted']:.2f}" if entry["predicted"] else "",
+    "gave": f"{entry['gain']:.2f}" if entry["gain"] else "", "so far": f"{entry['so_far']:.1f}"}
+    for machine, found in RECORDS.items() for name, entry in found.items() if name.startswith("levers/")}  # fmt: skip
+pd.DataFrame(runs).T if runs else measured("levers/")
+
+# %% [markdown]
+# ## The flow
+#
+# A clip needs $e^{o\mathbf H}$ for every offset $o = -(T-1), \dots, T-1$ from its reference frame. The obvious way computes
+# $2T - 1$ exponentials for each operator, and differentiating one means exponentiating a matrix twice as large.
+# Here there is **one** exponential, of $\mathbf H$ itself; products by doubling give the rest,
+# $e^{(n+j)\mathbf H} = e^{n\mathbf H} e^{j\mathbf H}$, and the past costs nothing, because the inverse of a symplectic matrix is
+# its own entries rearranged:
+#
+# $$e^{-o\mathbf H} = -\mathbf J \left(e^{o\mathbf H}\right)^\top \mathbf J.$$
+#
+# The exponential is the Taylor polynomial of $\mathbf H / 2^s$, squared $s$ times. Being products, it is differentiated as
+# products.
+
+# %%
+measured("flow/")
+
+# %% [markdown]
+# The paper's other claim of cost is its block structure: $K$ operators of $2d \times 2d$ in the place of one of $2Kd \times 2Kd$,
+# less work by $K^2$. And how far do these products carry? 10,000 frames of one clip's states, in single precision; the
+# last column is the largest error against double precision, relative to the largest state.
+
+# %%
+measured("blocks/")
+
+# %%
+far = {(machine, name): {"seconds": bench.shown(entry["value"], "s"), "n": entry["n"], "error": f"{entry['error']:.1e}"}
+       for machine, found in RECORDS.items() for name, entry in found.items()
+       if name.startswith("rollout/")}  # fmt: skip
+pd.DataFrame(far).T if far else measured("rollout/")
+
+# %% [markdown]
+# ## Data, evaluation, checkpoints, memory
+#
+# The data are 29 MB of layers, and a batch is composited when it is wanted. An array that holds every clip as float32 gives a
+# batch by copying, which is quicker or slower than compositing depending on the machine; but it takes gigabytes and must
+# be made first. A checkpoint is dearer than `torch.save` by its hashes and by waiting for the disk, and survives a kill for it.
+
+# %%
+measured("batch/", "data/", "evaluation/", "sampling/", "checkpoint/", "memory/")
+
+# %% [markdown]
+# ## How cost grows
+#
+# The exponent of a power law through times at growing sizes: 1 is proportional, 0 is free. Small sizes grow more slowly than
+# the law says, since a call has a price of its own. Seconds are in the order of the sizes.
+
+# %%
+growth = {(machine, name.partition("/")[2]): {
+    "sizes": ", ".join(f"{size:,}" for size in entry["sizes"]), "exponent": f"{entry['value']:.2f}",
+    "times": ", ".join(bench.shown(seconds, "s") for seconds in entry["seconds"])}
+    for machine, found in RECORDS.items() for name, entry in found.items() if name.startswith("growth/")}  # fmt: skip
+pd.DataFrame(growth).T if growth else measured("growth/")
+
+# %% [markdown]
+# ## Time to quality
+#
+# Steps per second mean little if more of them are needed. `python -m hamrepro quality` trains on 900 characters until frames of
+# 100 others reach a target, with several seeds, and counts the seconds of training alone; looking at the model is not counted.
+# The test characters are never looked at.
+
+# %%
+quality = {(machine, name.partition("/")[2]): {
+    "median": bench.shown(entry["value"], "s"), "runs": entry["n"],
+    "seconds": ", ".join("not reached" if run["seconds"] is None else f"{run['seconds']:.0f}" for run in entry["runs"])}
+    for machine, found in RECORDS.items() for name, entry in found.items() if name.startswith("quality/")}  # fmt: skip
+pd.DataFrame(quality).T if quality else Markdown("Not run yet: `python -m hamrepro quality`.")

@@ -1,0 +1,112 @@
+"""`hamrepro bench`: every measurement of speed in one record, and the rows of its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from hamrepro import benchmarks, records, training_benchmarks
+from hamrepro.benchmarks import Conditions, Entries
+from hamrepro.errors import ConfigError, RecordError
+from hamrepro.timing import hardware, roofline
+from hamrepro.train import environment
+
+SECTIONS: dict[str, Callable[[Conditions], Entries]] = {
+    "roofline": lambda on: roofline(on.device, on.rounds),
+    "flow": benchmarks.flow,
+    "blocks": benchmarks.blocks,
+    "rollout": benchmarks.rollout,
+    "batch": benchmarks.batch,
+    "data": benchmarks.data,
+    "step": training_benchmarks.step,
+    "levers": training_benchmarks.levers,
+    "evaluation": training_benchmarks.evaluation,
+    "saving": training_benchmarks.saving,
+    "memory": training_benchmarks.memory,
+    "growth": training_benchmarks.growth,
+}
+# What the guard holds: a ratio to the slow reference, taken in one process, may not fall to less than 80 % of it.
+FLOORS = {"flow/d=12 K=6 T=8/forward+backward": 7.0, "blocks/d=12 K=6 T=8": 4.0, "batch/48 clips, against Pillow": 2.0}
+
+
+def bench_path(device: torch.device, results: Path = records.RESULTS) -> Path:
+    """data/results/bench/<hardware>.json of the machine at hand."""
+    return results / "bench" / f"{hardware(device)[0]}.json"
+
+
+def keep(entries: Entries, device: torch.device, out: Path | None = None, results: Path = records.RESULTS) -> Path:
+    """Add measurements to this machine's record, or to a file of one's own; those of the same name are replaced."""
+    path = bench_path(device, results) if out is None else out
+    made = environment("", device) | {"hardware": hardware(device)[1]}
+    del made["precision"]
+    origin = records.origin(data_sha256="none", config={}, **made)
+    records.write(path, {"kind": "bench", "metrics": entries, "provenance": origin}, results if out is None else None)
+    return path
+
+
+def bench(
+    on: Conditions, sections: Sequence[str] = (), out: Path | None = None, results: Path = records.RESULTS
+) -> Path:
+    """Run some sections, or all, and keep what they give after each; returns the record's path.
+
+    Raises:
+        ConfigError: an unknown section. DataError: no checkout.
+    """
+    if unknown := [name for name in sections if name not in SECTIONS]:
+        raise ConfigError(f"unknown section {unknown[0]!r}", f"one of {', '.join(SECTIONS)}")
+    path = bench_path(on.device, results) if out is None else out
+    for name in tqdm(sections or list(SECTIONS), desc="bench", unit="section"):
+        keep(SECTIONS[name](on), on.device, out, results)
+    return path
+
+
+SCALES = {
+    "s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs")),
+    "B": ((1e9, "GB"), (1e6, "MB"), (1, "B")),
+    "FLOP/s": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s")),
+    "B/s": ((1e9, "GB/s"),),
+}
+
+
+def shown(value: float | None, unit: str) -> str:
+    """A value with the unit that suits it.
+
+    >>> shown(0.0123, "s"), shown(29e6, "B"), shown(None, "s")
+    ('12.3 ms', '29 MB', 'not run')
+    """
+    if value is None:
+        return "not run"
+    scales = SCALES.get(unit, ((1, unit),))
+    scale, name = next(((scale, name) for scale, name in scales if value >= scale), scales[-1])
+    return f"{value / scale:.3g} {name}"
+
+
+def entries_of(path: Path) -> Entries:
+    """The measurements of a record.
+
+    Raises:
+        RecordError: no record, or a damaged one.
+    """
+    try:
+        return json.loads(path.read_text())["metrics"]
+    except (OSError, ValueError, KeyError) as error:
+        raise RecordError(f"{path.name}: {error}", "a record of a benchmark", "python -m hamrepro bench") from error
+
+
+def rows(entries: Entries) -> dict[str, dict[str, str]]:
+    """Per measurement: median, quartiles, number of turns, the slow reference, the ratio with its quartiles."""
+    found = {}
+    for name, entry in entries.items():
+        unit, ratio, other = entry["unit"], entry.get("ratio"), entry.get("reference")
+        found[name] = {
+            "median": shown(entry["value"], unit),
+            "quartiles": " to ".join(shown(value, unit) for value in entry.get("iqr", ())),
+            "n": str(entry["n"]),
+            "slow reference": shown(other["value"], unit) if other else "",
+            "ratio": f"{ratio['value']:.2f} ({ratio['iqr'][0]:.2f} to {ratio['iqr'][1]:.2f})" if ratio else "",
+        }
+    return found

@@ -1,0 +1,80 @@
+"""Commands of speed and scale: `bench`, `quality`, `sweep`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hamrepro.options import Dataset, Device, Model, Preset, Runs
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def bench(
+    only: Annotated[list[str] | None, typer.Option(help="a section, repeatable; default: all of them")] = None,
+    preset: Preset = "laptop",
+    device: Device = "cpu",
+    rounds: Annotated[int, typer.Option(min=1, help="turns of each race")] = 5,
+    clips: Annotated[int, typer.Option(min=2, help="clips of a training step")] = 24,
+    out: Annotated[Path | None, typer.Option(help="where to write; default: data/results/bench")] = None,
+) -> None:
+    """Measure speed beside the slow reference and keep it in the record of this machine."""
+    from hamrepro.bench import bench as bench_all
+    from hamrepro.bench import entries_of, rows
+    from hamrepro.benchmarks import Conditions
+    from hamrepro.precision import choose_device
+
+    on = Conditions(choose_device(device), preset, rounds=rounds, clips=clips)
+    path = bench_all(on, only or (), out)
+    for name, row in rows(entries_of(path)).items():
+        ratio = f"   {row['ratio']} x {row['slow reference']}" if row["ratio"] else ""
+        typer.echo(f"{name:52} {row['median']:>14}  n {row['n']}{ratio}")
+    typer.echo(path)
+
+
+@app.command()
+def quality(
+    preset: Preset = "laptop",
+    dataset: Dataset = "sprites",
+    model: Model = "halo-sp",
+    target: Annotated[str, typer.Option(help="metric/conditioning/span>=value")] = "ssim/clip/1-8>=0.95",
+    runs: Annotated[int, typer.Option(min=1, help="seeds 0, 1, ...")] = 3,
+    device: Device = "cpu",
+    every: Annotated[int, typer.Option(min=1, help="steps between looks, which are not timed")] = 100,
+    out: Annotated[Path | None, typer.Option(help="where to write; default: data/results/bench")] = None,
+) -> None:
+    """Seconds of training to a quality on validation characters, kept in this machine's benchmark record."""
+    from hamrepro.bench import keep, rows
+    from hamrepro.precision import choose_device
+    from hamrepro.time_to_quality import time_to_quality
+
+    place = choose_device(device)
+    entries = time_to_quality(preset, dataset, model, target, runs, device=device, every=every)
+    for name, row in rows(entries).items():
+        typer.echo(f"{name}: {row['median']} ({row['quartiles']}), n {row['n']}")
+    typer.echo(keep(entries, place, out))
+
+
+@app.command()
+def sweep(
+    preset: Preset = "laptop",
+    dataset: Annotated[list[str] | None, typer.Option(help="repeatable; default: sprites")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="repeatable; default: halo-sp and halo-u")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="0, 1, ...")] = 3,
+    runs: Runs = Path("runs"),
+    device: Device = "cpu",
+    cluster: Annotated[str, typer.Option(help="slurm, or local")] = "slurm",
+    parallel: Annotated[int, typer.Option(min=1, help="jobs at a time")] = 8,
+    hours: Annotated[float, typer.Option(min=0.1, help="limit of a job; what is not done by then goes on later")] = 12,
+    partition: Annotated[str | None, typer.Option(help="of SLURM")] = None,
+) -> None:
+    """Train and evaluate every combination as jobs of a cluster; exit 75 where some are not done."""
+    from hamrepro.sweep import sweep as sweep_all
+
+    datasets, models = dataset or ["sprites"], model or ["halo-sp", "halo-u"]
+    options = {"device": device, "cluster": cluster, "parallel": parallel, "hours": hours, "partition": partition}
+    if not sweep_all(preset, datasets, models, range(seeds), runs, **options):
+        raise typer.Exit(75)

@@ -1,0 +1,144 @@
+"""Sweeps of seeds, models and data sets over a cluster, through submitit: the same folders and records as by hand."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hamrepro import records
+from hamrepro.config import configure
+from hamrepro.datasets import load
+from hamrepro.errors import ConfigError
+from hamrepro.shipping import evaluate_shipped, record, ship
+from hamrepro.tables import table_1
+from hamrepro.train import run_folder, train
+
+
+class Job(NamedTuple):
+    """One training, evaluated to a record of its own. What is done is skipped, what was stopped goes on.
+
+    Attributes:
+        runs: where the run, the weights and the record go, `<runs>/<preset>/`, as with `hamrepro retrain`.
+        stop_after: seconds after which the training saves and ends.
+    """
+
+    preset: str
+    dataset: str
+    model: str
+    seed: int
+    runs: Path
+    device: str = "cpu"
+    stop_after: float | None = None
+
+    def __call__(self) -> bool:
+        """Train, ship, evaluate, record; whether all of it is done."""
+        weights, results = self.runs / self.preset / "weights", self.runs / self.preset / "results"
+        names = (self.preset, self.dataset, self.model, self.seed)
+        if records.record_path(*names, results).exists():
+            return True
+        config = configure(*names[:3])
+        folder = run_folder(self.runs, config, self.seed)
+        clips = load(self.dataset, "train")
+        if not train(config, self.seed, clips, folder, device=self.device, stop_after=self.stop_after)[1]:
+            return False
+        ship(*names, self.runs, weights)
+        record(evaluate_shipped(*names, device=self.device, weights=weights), results=results)
+        return True
+
+    def checkpoint(self) -> Any:
+        """Called by submitit when the cluster takes the machine back: the same job again, which resumes."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+def jobs(
+    preset: str, datasets: Sequence[str], models: Sequence[str], seeds: Sequence[int], runs: Path, **options: Any
+) -> list[Job]:
+    """Every combination.
+
+    Raises:
+        ConfigError: an unknown name, before anything is submitted.
+    """
+    combinations = list(itertools.product(datasets, models, seeds))
+    for dataset, model, _ in combinations:
+        configure(preset, dataset, model)
+    return [Job(preset, *names, runs.resolve(), **options) for names in combinations]
+
+
+def submit(todo: Sequence[Job], folder: Path, cluster: str, parallel: int, **parameters: Any) -> Iterator[Any]:
+    """Hand jobs to `slurm` as one array, or run them here as processes (`local`), `parallel` at a time.
+
+    Args:
+        folder: where submitit leaves its files and each job's output.
+        parameters: of `submitit.AutoExecutor.update_parameters`, as `timeout_min` or `slurm_partition`.
+
+    Yields:
+        submitit's jobs, as they are submitted.
+
+    Raises:
+        ConfigError: submitit is missing, or there is no such cluster here.
+    """
+    try:
+        import submitit
+    except ImportError as error:
+        raise ConfigError("submitit is not installed", "the extra `scale`", 'pip install "hamrepro[scale]"') from error
+    try:
+        executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
+        if cluster == "slurm":
+            parameters |= {"slurm_array_parallelism": parallel}
+        executor.update_parameters(**parameters)
+    except (RuntimeError, NotImplementedError, NameError, ValueError) as error:
+        raise ConfigError(f"cluster {cluster!r}: {error}", "slurm, or local", "--cluster local") from error
+    if cluster == "slurm":
+        with executor.batch():
+            submitted = [executor.submit(job) for job in todo]
+        yield from submitted
+        return
+    for first in range(0, len(todo), parallel):
+        running = [executor.submit(job) for job in todo[first : first + parallel]]
+        yield from running
+        for job in running:
+            job.wait()
+
+
+def sweep(
+    preset: str,
+    datasets: Sequence[str],
+    models: Sequence[str],
+    seeds: Sequence[int],
+    runs: Path,
+    *,
+    device: str = "cpu",
+    cluster: str = "slurm",
+    parallel: int = 8,
+    hours: float = 12,
+    partition: str | None = None,
+) -> bool:
+    """Submit every combination, wait, and print Table 1 of what there is then.
+
+    Returns:
+        Whether every job is done; the same call goes on with those that are not.
+
+    Raises:
+        ConfigError: an unknown name or cluster, or submitit is missing.
+    """
+    todo = jobs(preset, datasets, models, seeds, runs, device=device, stop_after=0.95 * 3600 * hours)
+    parameters: dict[str, Any] = {"timeout_min": max(1, round(60 * hours)), "name": "hamrepro"}
+    if cluster == "slurm":
+        parameters |= {"slurm_partition": partition} if partition else {}
+        parameters |= {"gpus_per_node": 1} if device.startswith("cuda") else {}
+    faults = []
+    submitted = list(submit(todo, runs / preset / "jobs", cluster, parallel, **parameters))
+    for job, handle in zip(todo, submitted, strict=True):
+        fault = handle.exception()
+        state = "done" if fault is None and handle.result() else "stopped; the same command goes on"
+        if fault is not None:
+            state = f"failed: {str(fault).strip().splitlines()[-1]}"
+        faults += [] if state == "done" else [job]
+        print(f"{job.dataset} {job.model} seed {job.seed}: {state}", flush=True)
+    for dataset in datasets:
+        print(table_1(preset, dataset, results=runs / preset / "results").to_string(), flush=True)
+    return not faults

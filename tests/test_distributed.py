@@ -1,0 +1,129 @@
+"""Two processes under torchrun see the clips of one, and their losses, weights and statistics are its own.
+
+Compared in float64, where twenty steps do not blow up what rounding began. As a program under torchrun:
+`tests/test_distributed.py FOLDER` trains the tiny model there.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import TinyClips, run_tiny, tiny_config
+
+import hamrepro.batches as batches
+import hamrepro.train as loop
+from hamrepro import checkpoint
+from hamrepro.distributed import Processes
+from hamrepro.errors import CheckpointError, ConfigError
+
+STEPS = 20
+
+
+class Seen(TinyClips):
+    """Writes down which clips are asked for."""
+
+    def __init__(self):
+        super().__init__(12)
+        self.asked = []
+
+    def clips(self, index, start=None, frames=None):
+        self.asked.append(index.tolist())
+        return super().clips(index, start, frames)
+
+
+def config(steps=STEPS):
+    return tiny_config(model="halo-u+adam", steps=steps, batch=8, checkpoint_every=10)
+
+
+def work(folder):
+    """The tiny training with everything in float64; which clips it asked for."""
+    single, seen, before = torch.Tensor.float, Seen(), (loop.LOG_EVERY, batches.normalise)
+    loop.LOG_EVERY, batches.normalise = 1, lambda clips: clips.double() / 127.5 - 1
+    torch.Tensor.float = lambda x: x if x.dtype == torch.float64 else single(x)
+    torch.set_default_dtype(torch.float64)
+    try:
+        run_tiny(folder, config(), seen)
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.Tensor.float, (loop.LOG_EVERY, batches.normalise) = single, before
+    return seen.asked
+
+
+def torchrun(folder, *words):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    return subprocess.run([*command, __file__, str(folder), *words], capture_output=True, text=True, timeout=500)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """One training on one process and on two."""
+    folder = tmp_path_factory.mktemp("runs")
+    asked = work(folder / "one")
+    done = torchrun(folder / "two")
+    assert done.returncode == 0, done.stderr
+    return folder, asked
+
+
+def rows(path):
+    return [json.loads(line) for line in (path / "stats.jsonl").read_text().splitlines()]
+
+
+def test_the_same_clips_are_seen(runs):
+    folder, asked = runs
+    shares = [json.loads((folder / f"two-rank{rank}.json").read_text()) for rank in (0, 1)]
+    assert len(asked) == STEPS
+    assert [first + second for first, second in zip(*shares, strict=True)] == asked
+
+
+def test_the_same_loss_over_twenty_steps(runs):
+    folder, _ = runs
+    one, two = rows(folder / "one"), rows(folder / "two")
+    assert [row["step"] for row in two] == list(range(1, STEPS + 1))
+    for name in ("loss", "reconstruction", "kl_position", "kl_momentum", "kl_content"):
+        for row, other in zip(one, two, strict=True):
+            assert other[name] == pytest.approx(row[name], rel=1e-6), (name, row["step"])
+
+
+def test_batch_norms_hold_the_statistics_of_the_whole_batch(runs):
+    folder, _ = runs
+    one, two = (checkpoint.load_latest(folder / name, config().sha256) for name in ("one", "two"))
+    assert one[0].keys() == two[0].keys() and one[1].keys() == two[1].keys()
+    statistics = [name for name in one[0] if "running" in name]
+    assert statistics
+    for name in statistics:  # a bias before a batch norm has no gradient but rounding, which Adam makes steps of
+        torch.testing.assert_close(two[0][name], one[0][name], rtol=1e-6, atol=1e-5)
+
+
+def test_the_record_says_how_many_there_were(runs):
+    folder, _ = runs
+    said = [json.loads((folder / name / "environment.json").read_text())["processes"] for name in ("one", "two")]
+    assert said == [1, 2]
+
+
+def test_another_number_of_processes_is_refused(runs):
+    folder, _ = runs
+    with pytest.raises(CheckpointError, match="trained by 2 processes, not 1") as caught:
+        run_tiny(folder / "two", config(), Seen())
+    assert "--nproc-per-node 2" in caught.value.next_step
+    assert len(rows(folder / "two")) == STEPS
+
+
+def test_shares_are_equal_and_have_statistics():
+    assert [Processes(rank, 3).rows(6) for rank in range(3)] == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    for batch, size in ((7, 2), (2, 2), (8, 3)):
+        with pytest.raises(ConfigError, match="clips on"):
+            Processes(0, size).rows(batch)
+
+
+if __name__ == "__main__":
+    import os
+
+    torch.set_num_threads(1)
+    target = Path(sys.argv[1])
+    seen = work(target)
+    target.with_name(f"{target.name}-rank{os.environ['RANK']}.json").write_text(json.dumps(seen))

@@ -1,0 +1,119 @@
+"""Time to quality and sweeps: what is timed, what is submitted, and that a stopped job goes on."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import pytest
+import torch
+from tiny import TinyClips, tiny_config
+
+import hamrepro.sweep as sweep
+import hamrepro.time_to_quality as quality
+from hamrepro import records
+from hamrepro.errors import ConfigError
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """Scores that rise by .1 a look, on tiny clips."""
+    monkeypatch.setattr(quality, "load", lambda name, split: TinyClips())
+    monkeypatch.setattr(quality, "configure", lambda *names: tiny_config(steps=8))
+    seen = []
+
+    def score(generate, clip_set, index, conditioning, *, frames, device, label):
+        seen.append((conditioning, frames))
+        return {"ssim": torch.full((len(index), frames), 0.1 * len(seen), dtype=torch.float64)}
+
+    monkeypatch.setattr(quality, "score_frames", score)
+    return seen
+
+
+def test_a_run_ends_where_the_target_is_met(looks):
+    found = quality.time_to_quality("smoke", "sprites", "halo-u", "ssim/strict/1-8>=0.25", runs=1, every=2)
+    entry = found["quality/ssim/strict/1-8>=0.25 smoke sprites halo-u"]
+    assert entry["runs"][0]["steps"] == 6 and looks == [("strict", 8)] * 3
+    assert 0 < entry["value"] == entry["runs"][0]["seconds"] and entry["n"] == 1
+
+
+def test_a_target_not_met_is_no_number(looks):
+    entry = next(iter(quality.time_to_quality("smoke", "sprites", "halo-u", "ssim/clip/1-16>=2", 1, every=3).values()))
+    assert entry["value"] is None and entry["why"] and entry["runs"][0]["best"] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("target", ["ssim", "ssim/clip/1-8", "mse/clip/1-8>=1", "ssim/all/1-8>=1", "ssim/clip/1-8>=x"])
+def test_an_unreadable_target_is_refused(target):
+    with pytest.raises(ConfigError, match="target"):
+        quality.time_to_quality("smoke", "sprites", "halo-u", target)
+
+
+def test_every_combination_is_a_job(tmp_path):
+    todo = sweep.jobs("smoke", ["sprites-procedural"], ["halo-sp", "halo-u"], range(3), tmp_path, device="cpu")
+    assert [(job.model, job.seed) for job in todo] == [(m, s) for m in ("halo-sp", "halo-u") for s in range(3)]
+    with pytest.raises(ConfigError, match="unknown model"):
+        sweep.jobs("smoke", ["sprites"], ["halo-x"], [0], tmp_path)
+
+
+def test_a_job_leaves_what_hand_work_leaves_and_is_skipped_when_done(tmp_path, monkeypatch):
+    calls = []
+
+    def trained(config, seed, clips, folder, *, device, stop_after):
+        calls.append(folder)
+        return None, len(calls) > 1
+
+    result = {"preset": "smoke", "dataset": "sprites-procedural", "model": "halo-u", "seed": 1, "metrics": {},
+              "provenance": records.origin(config={}, hardware="", versions={}, data_sha256="")}  # fmt: skip
+    monkeypatch.setattr(sweep, "train", trained)
+    monkeypatch.setattr(sweep, "load", lambda *names: TinyClips())
+    monkeypatch.setattr(sweep, "ship", lambda *names: calls.append("ship"))
+    monkeypatch.setattr(sweep, "evaluate_shipped", lambda *names, **options: result)
+    job = sweep.Job("smoke", "sprites-procedural", "halo-u", 1, tmp_path)
+    folder = tmp_path / "smoke" / "sprites-procedural" / "halo-u" / "seed1"
+    assert job() is False and calls == [folder]
+    assert job() is True and calls == [folder, folder, "ship"]
+    path = records.record_path(*job[:4], tmp_path / "smoke" / "results")
+    assert json.loads(path.read_text())["seed"] == 1
+    assert job() is True and len(calls) == 3
+
+
+class Tiny(NamedTuple):
+    """A job of seconds; the second call goes on where the first was stopped."""
+
+    folder: str
+    stop_after: float | None = None
+
+    def __call__(self):
+        import sys
+        from pathlib import Path
+
+        sys.path.insert(0, str(Path(__file__).parent))
+        from tiny import run_tiny, tiny_config
+
+        return run_tiny(Path(self.folder), tiny_config(steps=4), stop_after=self.stop_after)
+
+
+def test_jobs_run_through_submitits_local_executor(tmp_path, monkeypatch):
+    pytest.importorskip("submitit")
+    from tiny import run_tiny, state_bytes
+
+    monkeypatch.setenv("PYTHONPATH", str(records.ROOT) + ":" + str(records.ROOT / "tests"), prepend=":")
+    folders = [str(tmp_path / name) for name in ("a", "b")]
+    options = {"cluster": "local", "parallel": 2, "timeout_min": 5}
+    for stop, done in ((0.0, False), (None, True)):
+        todo = [Tiny(folder, stop) for folder in folders]
+        assert [handle.result() for handle in sweep.submit(todo, tmp_path / "jobs", **options)] == [done] * 2
+    run_tiny(tmp_path / "whole", tiny_config(steps=4))
+    assert {state_bytes(tmp_path / name) for name in ("a", "b")} == {state_bytes(tmp_path / "whole")}
+
+
+def test_a_job_that_is_taken_off_the_machine_is_submitted_again(tmp_path):
+    pytest.importorskip("submitit")
+    job = sweep.Job("smoke", "sprites", "halo-u", 0, tmp_path)
+    assert job.checkpoint().function == job
+
+
+def test_no_cluster_is_refused(tmp_path):
+    pytest.importorskip("submitit")
+    with pytest.raises(ConfigError, match="cluster 'slurm'"):
+        list(sweep.submit([], tmp_path, "slurm", 1, timeout_min=1))
