@@ -57,7 +57,7 @@ def lines(checks):
 
 def rows():
     for _, claim in ledger.iterrows():
-        yield {"claim": f"“{escape(claim.quote)}”<br><small>{escape(claim.where)}</small>",
+        yield {"claim": f"“{escape(claim.quote)}”<br><small>{escape(claim['where'])}</small>",
                "test": escape(claim.test), "evidence": lines(claim.evidence),
                "verdict": f"<b>{claim.verdict}</b>"}  # fmt: skip
 
