@@ -25,7 +25,7 @@ LAYERS = (
      "faces", "mug", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records",
-     "timing", "benchmarks", "training_benchmarks"),
+     "timing", "benchmarks", "training_benchmarks", "growth_benchmarks"),
     ("tables", "figures", "shipping", "judging", "bench", "time_to_quality", "sweep"),
     ("reproduce", "options", "scale_commands", "__main__"),
 )  # fmt: skip
