@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from hamrepro import benchmarks, records, training_benchmarks
+from hamrepro import benchmarks, growth_benchmarks, records, training_benchmarks
 from hamrepro.benchmarks import Conditions, Entries
 from hamrepro.errors import ConfigError, RecordError
 from hamrepro.timing import hardware, roofline
@@ -26,8 +26,8 @@ SECTIONS: dict[str, Callable[[Conditions], Entries]] = {
     "levers": training_benchmarks.levers,
     "evaluation": training_benchmarks.evaluation,
     "saving": training_benchmarks.saving,
-    "memory": training_benchmarks.memory,
-    "growth": training_benchmarks.growth,
+    "memory": growth_benchmarks.memory,
+    "growth": growth_benchmarks.growth,
 }
 # What the guard holds: a ratio to the slow reference, taken in one process, may not fall to less than 80 % of it.
 FLOORS = {"flow/d=12 K=6 T=8/forward+backward": 7.0, "blocks/d=12 K=6 T=8": 4.0, "batch/48 clips, against Pillow": 2.0}

@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from hamrepro import bench, benchmarks, records, timing, training_benchmarks
+from hamrepro import bench, benchmarks, growth_benchmarks, records, timing, training_benchmarks
 from hamrepro.benchmarks import Conditions
 from hamrepro.errors import ConfigError, DataError, RecordError
 
@@ -76,7 +76,7 @@ def test_levers_start_at_the_slow_reference(monkeypatch):
 
 
 def test_memory_of_a_step_is_more_than_of_nothing():
-    assert training_benchmarks._peak(ON, 1) > 50e6
+    assert growth_benchmarks._peak(ON, 1) > 50e6
 
 
 def test_unknown_sections_and_missing_records_are_refused(tmp_path):

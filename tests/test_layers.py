@@ -25,7 +25,7 @@ LAYERS = (
      "faces", "mug", "clip_files", "clip_folder", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records",
-     "timing", "benchmarks", "training_benchmarks"),
+     "timing", "benchmarks", "training_benchmarks", "growth_benchmarks"),
     ("tables", "strips", "figures", "animation", "shipping", "judging", "schematics", "docstrings", "trace",
      "claims", "costs", "bench", "time_to_quality", "sweep"),
     ("reproduce", "options", "data_commands", "scale_commands", "__main__"),
