@@ -127,7 +127,9 @@ torch.set_default_dtype(torch.float64)
 # \textstyle\sum_{t'}\log p(\mathbf x^{(\varphi)}_{t'} \mid \mathbf q_{t'}, \mathbf z)\Big] - \log T - \mathrm{KL}[q(\mathbf z \mid \mathbf
 # x)\,\|\,p(\mathbf z)].$$
 #
-# No label but $u$ is used, and no judge. It needs a cycle (D13) and is off where there is none.
+# No label but $u$ is used, and no judge. It needs a cycle (D13) and is off where there is none. What it gives, and what it does
+# not, is in the table at the end of {doc}`06_generation` and in {doc}`07_disentanglement`: where content still tells the
+# action when such states come in, the decoder asks it, and not the state, which action to draw.
 #
 # (d20)=
 # **D20. Further periods.** A frequency that is off by $\delta$ radians per frame is late by $8\,\delta$ at the end of a training
