@@ -88,7 +88,7 @@ tables.briefly(pd.DataFrame(rows).T)
 rows = {}
 for data in ("mug", "faces-procedural"):
     for name in ("halo-sp", "halo-u", "mocogan"):
-        scores = {"6-way": "accuracy", "H(y|x)": "h_y_given_x", "H(y)": "h_y"}
-        cells = {head: tables.Cell(preset, data, name, f"{key}/A-category/6way") for head, key in scores.items()}
+        asked = {"6-way": "accuracy", "H(y|x)": "h_y_given_x", "H(y)": "h_y"}
+        cells = {head: tables.Cell(preset, data, name, f"{key}/A-category/6way") for head, key in asked.items()}
         rows[tables.DATASETS[data], tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)
