@@ -175,13 +175,13 @@ pd.DataFrame(sureness).T.rename_axis(["judge", "reading"])
 # Confusion on the test clips, true class down, answer across. A row is what became of one class.
 
 # %% mystnb={"image": {"alt": "Confusion matrices of the Sprites judge for action-view and the four attributes"}} tags=["nbval-ignore-output", "hide-input"]
-heads = [(f"{name}: {head}", score["confusion"]) for name, card in cards.items() if "blur" not in name
-         for head, score in card.get("test", {}).items() if head not in ("3way", "view", "identity")]  # fmt: skip
+heads = [(head, score["confusion"]) for name, card in cards.items() if "blur" not in name
+         for head, score in card.get("test", {}).items() if head not in ("3way", "view", "identity")]
 figure, axes = plt.subplots(1, len(heads), figsize=(7.2, 1.9))
 for axis, (title, counts) in zip(np.atleast_1d(axes), heads, strict=True):
     counts = np.array(counts)
     axis.imshow(counts / counts.sum(1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
-    axis.set(title=title.partition(": ")[2], xticks=[], yticks=[])
+    axis.set(title=title, xticks=[], yticks=[])
     axis.set_xlabel(f"{counts.sum() - np.trace(counts)} of {counts.sum()} wrong", fontsize=7.5)
     axis.grid(False)
 plt.show()
@@ -250,8 +250,9 @@ shown(tables.table_2a(preset, "sprites", protocol="B"), "^supervision|9way(, pap
 # Along a row one sees what a model can be asked; along a column, who was asked the same. Only columns compare.
 
 # %%
-wanted = {"A, 3-way": "A/3way", "A, 9-way": "A/9way", "A-bank, 9-way": "A-bank/9way", "A-category, 9-way": "A-category/9way",
-          "B, 9-way": "B/9way", "B, 3-way": "B/3way", "C, 3-way": "C/3way", "C, all right": "C/both"}  # fmt: skip
+wanted = {"A, 3-way": "A/3way", "A, 9-way": "A/9way", "A-bank, 9-way": "A-bank/9way",
+          "A-category, 9-way": "A-category/9way", "B, 9-way": "B/9way", "B, 3-way": "B/3way",
+          "C, 3-way": "C/3way", "C, all right": "C/both"}  # fmt: skip
 rows = {}
 for name in tables.UNDER_B:
     cells = {head: tables.Cell(preset, "sprites", name, f"accuracy/{key}") for head, key in wanted.items()}
@@ -295,8 +296,8 @@ rows = {}
 for name, generator in {"H": stretched, "skew-H": round_one}.items():
     for frame in (1, 2, 4, 8):
         flow = torch.matrix_exp((frame - 1) * generator)
-        pushed = (draws @ flow.mT).std(0)
-        rows[name, frame] = {"sd of q": f"{pushed[0]:.2f}", "sd of p": f"{pushed[1]:.2f}", "det F": f"{torch.det(flow):.2f}"}
+        q, p = (draws @ flow.mT).std(0)
+        rows[name, frame] = {"sd of q": f"{q:.2f}", "sd of p": f"{p:.2f}", "det F": f"{torch.det(flow):.2f}"}
 pd.DataFrame(rows).T.rename_axis(["", "frame"])
 
 # %% [markdown]
@@ -311,14 +312,15 @@ for name in ("halo-sp", "halo-u"):
     except CheckpointError:
         continue
     trained |= {name: operators.generators().detach()} if hasattr(operators, "generators") else {}
-figure, axes = plt.subplots(1, max(1, len(trained)), figsize=(6.4, 3.1), sharex=True, sharey=True, squeeze=False)
+figure, axes = plt.subplots(1, max(1, len(trained)), figsize=(6.4, 3.1), sharey=True, squeeze=False)
 for axis, (name, generators) in zip(axes[0], trained.items(), strict=False):
     flow = flow_powers(generators.double(), 8)[0, 7 + 7]
     directions = torch.linalg.eigh(flow @ flow.mT).eigenvectors[:, [-1, 0]]
-    draws = torch.randn(1500, len(flow), generator=torch.Generator().manual_seed(0)).double() @ flow.mT @ directions
-    axis.plot(*draws.T, ".", ms=2, alpha=0.5)
+    draws = torch.randn(1500, len(flow), generator=torch.Generator().manual_seed(0)).double()
+    axis.plot(*(draws @ flow.mT @ directions).T, ".", ms=2, alpha=0.5)
     axis.add_patch(plt.Circle((0, 0), math.sqrt(5.991), fill=False, color="C1", lw=1.5))
-    axis.set(title=f"{tables.LABELS[name]}, first action, frame 8", xlabel="direction of largest spread", aspect="equal")
+    axis.set(title=f"{tables.LABELS[name]}, first action, frame 8", aspect="equal")
+    axis.set_xlabel("direction of largest spread")
 plt.show()
 
 # %% [markdown]
@@ -331,7 +333,8 @@ for name, generators in trained.items():
     pushed = pushed_prior(generators)
     rows[f"{tables.LABELS[name]}, seed {seed}"] = {
         "KL at frame 8": f"{pushed['prior_kl/A/8']:.3f}", "KL at 16": f"{pushed['prior_kl/A/16']:.3f}",
-        "variance at 8": f"{pushed['prior_variance/A/8']:.2f}", "variance at 16": f"{pushed['prior_variance/A/16']:.2f}",
+        "variance at 8": f"{pushed['prior_variance/A/8']:.2f}",
+        "variance at 16": f"{pushed['prior_variance/A/16']:.2f}",
     }  # fmt: skip
 pd.DataFrame(rows).T if rows else f"not run: no weights of preset {preset}"
 

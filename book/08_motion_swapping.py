@@ -77,15 +77,15 @@ figures.show("figure-9", preset, model, seed)
 # ({doc}`07_disentanglement`). Both columns are shown. Where the views of $i$ and $j$ are drawn independently, chance agreement is 1/3.
 
 # %%
-wanted = {"action of i": "3way", "view of content": "view", "view of motion": "view-of-motion", "skin": "skin", "tops": "tops",
-          "pants": "pants", "hair": "hair", "all right": "both"}  # fmt: skip
+wanted = {"action of i": "3way", "view of content": "view", "view of motion": "view-of-motion", "skin": "skin",
+          "tops": "tops", "pants": "pants", "hair": "hair", "all right": "both"}  # fmt: skip
 
 
 def under_c(data, models, metric="accuracy"):
     rows = {}
     for name in models:
         place = "any" if name == "copy-source" else preset
-        cells = {head: tables.Cell(place, data, name, f"{metric}/C/{reading}") for head, reading in wanted.items()}
+        cells = {head: tables.Cell(place, data, name, f"{metric}/C/{key}") for head, key in wanted.items()}
         rows[tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
     return tables.briefly(pd.DataFrame(rows).T)
 
@@ -124,7 +124,7 @@ for data in ("mug", "faces-procedural"):
     for name in tables.UNDER_B:
         if name == "halo-u+k9":
             continue  # faces have no views
-        cells = {head: tables.Cell(preset, data, name, f"accuracy/C/{reading}").text()
-                 for head, reading in {"expression of i": "6way", "person j": "identity", "both": "both"}.items()}  # fmt: skip
-        rows[tables.DATASETS[data], tables.LABELS[name]] = cells
+        readings = {"expression of i": "6way", "person j": "identity", "both": "both"}
+        cells = {head: tables.Cell(preset, data, name, f"accuracy/C/{key}") for head, key in readings.items()}
+        rows[tables.DATASETS[data], tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)

@@ -96,7 +96,8 @@ for name, plan in figures.PLANS.items():
     for n, clip in enumerate(figures.chosen(clip_set, plan.count, plan.page)):
         value = {factor: int(target[clip]) for factor, target in clip_set.targets.items()}
         wearing = {factor: names[value[factor]] for factor, names in VALUE_NAMES.items()}
-        rows[name, n + 1] = {"clip": int(clip), "moves": clip_set.classes["action_view"][value["action_view"]], **wearing}
+        moves = clip_set.classes["action_view"][value["action_view"]]
+        rows[name, n + 1] = {"clip": int(clip), "moves": moves, **wearing}
 pd.DataFrame(rows).T.rename_axis(["figure", "n"])
 
 # %% [markdown]

@@ -88,7 +88,7 @@ tables.briefly(pd.DataFrame(rows).T)
 rows = {}
 for data in ("mug", "faces-procedural"):
     for name in ("halo-sp", "halo-u", "mocogan"):
-        cells = {head: tables.Cell(preset, data, name, f"{score}/A-category/6way").text()
-                 for head, score in {"6-way": "accuracy", "H(y|x)": "h_y_given_x", "H(y)": "h_y"}.items()}  # fmt: skip
-        rows[tables.DATASETS[data], tables.LABELS[name]] = cells
+        asked = {"6-way": "accuracy", "H(y|x)": "h_y_given_x", "H(y)": "h_y"}
+        cells = {head: tables.Cell(preset, data, name, f"{key}/A-category/6way") for head, key in asked.items()}
+        rows[tables.DATASETS[data], tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)

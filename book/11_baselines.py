@@ -94,8 +94,9 @@ for name in names:
     terms = build(config, 0).loss(frames, told, lambda stream: generator(0, stream, 0))
     total, gained = terms.pop("loss"), -terms.get("reconstruction", torch.zeros(()))
     parts = [term for term, value in terms.items() if term != "reconstruction" and value.requires_grad]
+    adds_up = torch.isclose(gained + sum(terms[part] for part in parts), total, rtol=1e-4)
     rows[tables.LABELS[name]] = {"minus": "reconstruction" if gained else "–", "plus": ", ".join(parts),
-        "adds up": bool(torch.isclose(gained + sum(terms[part] for part in parts), total, rtol=1e-4))}  # fmt: skip
+                                 "adds up": bool(adds_up)}  # fmt: skip
 pd.DataFrame(rows).T
 
 # %% [markdown]
@@ -123,7 +124,8 @@ reasons = {}
 for name in names:
     for verb, why in getattr(ARCHITECTURES[name], "inapplicable", {}).items():
         reasons.setdefault((tables.LABELS[name], why), []).append(verb)
-pd.Series({key: ", ".join(found) for key, found in reasons.items()}, name="verbs it has not").rename_axis(["model", "why"]).to_frame()
+missing = pd.Series({key: ", ".join(found) for key, found in reasons.items()}, name="verbs it has not")
+missing.rename_axis(["model", "why"]).to_frame()
 
 # %% [markdown]
 # ## One trunk
@@ -170,8 +172,8 @@ pd.DataFrame(rows).T
 rows = {}
 for name in names:
     settings = configure(preset, dataset, name).training
-    rows[tables.LABELS[name]] = {key: getattr(settings, key) for key in ("steps", "batch", "optimiser", "learning_rate", "kl_warmup")}
-pd.DataFrame(rows).T.astype(str)
+    rows[tables.LABELS[name]] = vars(settings)
+pd.DataFrame(rows).T[["steps", "batch", "optimiser", "learning_rate", "kl_warmup"]].astype(str)
 
 # %% [markdown]
 # ## Results
@@ -182,8 +184,8 @@ pd.DataFrame(rows).T.astype(str)
 # %%
 rows = {}
 for name in names:
-    found = {head: tables.Cell(preset, dataset, name, f"ssim/{key}") for head, key in
-             {"clip, 1–8": "clip/1-8", "clip, 9–16": "clip/9-16", "strict, 1–16": "strict/1-16"}.items()}  # fmt: skip
+    spans = {"clip, 1–8": "clip/1-8", "clip, 9–16": "clip/9-16", "strict, 1–16": "strict/1-16"}
+    found = {head: tables.Cell(preset, dataset, name, f"ssim/{key}") for head, key in spans.items()}
     row = rows[tables.LABELS[name]] = {head: cell.text() for head, cell in found.items()}
     for number in records.seeds(preset, dataset, name)[:1]:
         origin = records.read(preset, dataset, name, number)["provenance"]
@@ -194,7 +196,8 @@ tables.briefly(pd.DataFrame(rows).T.fillna("·"))
 # Protocol B, the literature's, and C, swaps: accuracy, 9-way and 3-way, then all attributes and the action at once.
 
 # %%
-wanted = {"B, 9-way": "B/9way", "B, 3-way": "B/3way", "C, 9-way": "C/9way", "C, 3-way": "C/3way", "C, all right": "C/both"}
+wanted = {"B, 9-way": "B/9way", "B, 3-way": "B/3way",
+          "C, 9-way": "C/9way", "C, 3-way": "C/3way", "C, all right": "C/both"}  # fmt: skip
 rows = {}
 for name in names:
     cells = {head: tables.Cell(preset, dataset, name, f"accuracy/{key}") for head, key in wanted.items()}
