@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Reference
 #
-# Every public name of the library with its signature and its docstring, layer by layer: a module imports only from layers
-# above it on this page, so that it can be read from top to bottom. Shapes use one alphabet ({doc}`glossary`).
+# Every public name of the library with its signature and its docstring, read off its text, from what stands on its own to
+# what uses it. Shapes use one alphabet ({doc}`glossary`).
 
 # %% tags=["hide-input"]
 from IPython.display import HTML

@@ -50,8 +50,8 @@ def test_the_committed_drawing_is_this_one(number, draw):
 
 def test_the_graph_of_inference_is_the_code_s():
     """Every arrow carries a gradient, and what has no arrow carries none; t = 2 of 3 frames, u as an input."""
-    model = Halo(tiny_config().network).double().eval()
-    clips = torch.rand(1, 3, 3, 64, 64, dtype=torch.float64, requires_grad=True)
+    model = Halo(tiny_config().network).eval()
+    clips = torch.rand(1, 3, 3, 64, 64, requires_grad=True)
     action = torch.tensor([1])
     posterior = model.infer(model.features(clips), action, torch.tensor([1]))
     states = model.operators.flow(posterior.mean_state(), action, posterior.reference, 3)
@@ -74,9 +74,9 @@ def test_the_graph_of_inference_is_the_code_s():
 
 def test_the_graph_of_generation_is_the_code_s():
     """Frame t depends on z and on the position of frame t; the states on the first one and on u."""
-    model = Halo(tiny_config().network).double().eval()
-    z = torch.randn(1, 8, dtype=torch.float64, requires_grad=True)
-    q = torch.randn(1, 3, 6, dtype=torch.float64, requires_grad=True)
+    model = Halo(tiny_config().network).eval()
+    z = torch.randn(1, 8, requires_grad=True)
+    q = torch.randn(1, 3, 6, requires_grad=True)
     seen, frames = set(), model.decode(z, q)
     for number, end in enumerate(("x_1", "x_2", "x_T")):
         of_z, of_q = torch.autograd.grad(frames[0, number].sum(), (z, q), retain_graph=True)
