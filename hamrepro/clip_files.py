@@ -72,7 +72,7 @@ def _listing(folder: Path, faults: list[str]) -> list[Path]:
 
 def _refuse(faults: list[str]) -> None:
     if faults:
-        more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise DataError(faults[0] + more, LAYOUT, NEXT)
 
 

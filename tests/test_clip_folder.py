@@ -263,7 +263,7 @@ FAULTS = {
         "2 entries named",
     ),
     "a name that is no text": (lambda f: stills(Path(os.fsdecode(os.fsencode(f) + b"/\xff\xfe")) / "a"), "no text"),
-    "several faults": (lambda f: [stills(f / "walk" / str(n), 1) for n in range(20, 23)], r"\(and 2 more faults\)"),
+    "several faults": (lambda f: [stills(f / "walk" / str(n), 1) for n in range(20, 23)], r"\(and 2 more\)"),
 }  # fmt: skip
 
 
@@ -374,6 +374,12 @@ def test_a_model_without_encoder_is_not_animated(folder, tmp_path):
     with pytest.raises(ConfigError, match="MoCoGAN has no encoder"):
         animate(network, ClipFolder(folder), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_critics_of_whole_clips_refuse_short_ones(folder):
+    network = build(configure("smoke", f"own:{folder}", "mocogan", 2), 0)
+    with pytest.raises(ShapeError, match="clips of 4 frames"):
+        network.loss(torch.zeros(2, 4, 3, 64, 64), torch.tensor([0, 1]), lambda stream: generator(0, stream))
 
 
 def test_clips_are_chosen_by_rule_where_a_label_has_none(folder):

@@ -13,6 +13,7 @@ from hamrepro.baselines.discriminators import ClipDiscriminator, FrameDiscrimina
 from hamrepro.baselines.trunk import Noise, normal
 from hamrepro.config import ModelConfig
 from hamrepro.elbo import EXACT, Estimate
+from hamrepro.errors import ShapeError
 from hamrepro.networks import Decoder
 from hamrepro.randomness import generator
 
@@ -92,7 +93,7 @@ class Mocogan(nn.Module):
 
     def __init__(self, config: ModelConfig, *, frames: int = 8) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.frames = config, frames
         base = min(64, config.encoder_widths[0])
         self.generator = ClipGenerator(config)
         self.frame_critic = FrameDiscriminator(base)
@@ -133,7 +134,12 @@ class Mocogan(nn.Module):
 
         generator: -log D(frames) - log D(clips) + cross-entropy of the categories asked for. critics: binary
         cross-entropies (real 0.9, made 0) and the cross-entropy of real clips' categories. Weights 1.
+
+        Raises:
+            ShapeError: clips of another length than the critic was built for.
         """
+        if clips.shape[1] != self.frames:
+            raise ShapeError(f"clips of {clips.shape[1]} frames", f"{self.frames} frames, the critic's length")
         if self.training:
             self._follow()
         draw = noise("posterior")
