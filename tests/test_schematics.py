@@ -10,6 +10,7 @@ from tiny import tiny_config
 
 from hamrepro import schematics
 from hamrepro.config import configure
+from hamrepro.dynamics import PhaseSpace
 from hamrepro.figures import FOLDER
 from hamrepro.halo import Halo
 
@@ -83,5 +84,11 @@ def test_the_graph_of_generation_is_the_code_s():
         seen |= {("z", end)} if of_z.abs().max() > 0 else set()
         states = ("s_1", "s_2", "s_T")
         seen |= {(start, end) for start, part in zip(states, of_q[0], strict=True) if part.abs().max() > 0}
-    flow = {("u", "s_1"), ("s_1", "s_2"), ("s_2", "s_T")}
-    assert seen | flow == set(schematics.GENERATION)
+    action, first = torch.tensor([1]), torch.tensor([0])
+    for start, end in (("s_1", "s_2"), ("s_2", "s_T")):
+        state = torch.randn(1, 4, requires_grad=True)
+        step = model.operators.flow(PhaseSpace.from_state(state), action, first, 2).q[0, 1]
+        seen |= {(start, end)} if torch.autograd.grad(step.sum(), state)[0].abs().max() > 0 else set()
+    one, two = (model.positions(PhaseSpace(*torch.ones(2, 1, 2)), torch.tensor([k]), first, 1) for k in (0, 1))
+    seen |= {("u", "s_1")} if not torch.equal(one, two) else set()
+    assert seen == set(schematics.GENERATION)
