@@ -64,7 +64,7 @@ class SlowHalo(UsualLayout):
         """q (B, T, K d), through an exponential for every offset."""
         offsets = torch.arange(frames, device=action.device) - reference[:, None] + frames - 1
         steps = powers(self.operators.generators(), frames)[action[:, None], offsets]
-        states = (steps @ state.state.to(steps.dtype)[:, None, :, None])[..., 0]
+        states = (steps @ state.state[:, None, :, None].to(steps.dtype))[..., 0]
         return embed(PhaseSpace.from_state(states).q, action, self.config.actions)
 
 

@@ -52,7 +52,7 @@ with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
     frames = small.decode(posterior.content.mean, positions)
 parts = {"features h": features, "content, mean": posterior.content.mean, "positions after the flow": positions,
          "decoder, before tanh": maps, "frames": frames}  # fmt: skip
-pd.Series({name: str(part.dtype).removeprefix("torch.") for name, part in parts.items()}, name="type").to_frame()
+pd.Series({name: str(part.dtype).split(".")[1] for name, part in parts.items()}, name="type").to_frame()
 
 # %% [markdown]
 # Which precision pays is not a matter of taste: it is measured for two seconds at the start of a run on a CPU, on the real
@@ -93,7 +93,8 @@ layouts(small).T
 count = per_frame(network)
 frames, weights = training.batch * 8, count["weights"]
 sizes = {"weights of encoder and decoder, float32": 4 * weights, "their gradients": 4 * weights,
-         "two moments of Adam": 8 * weights, f"maps of {training.batch} clips, bfloat16": 2 * frames * count["kept"],
+         "two moments of Adam": 8 * weights,
+         f"maps of {training.batch} clips, bfloat16": 2 * frames * count["kept"],
          "layers of the data set": 25 * 72 * 64 * 64 * 4}  # fmt: skip
 pd.Series({name: bench.shown(float(size), "B") for name, size in sizes.items()}, name="preset paper").to_frame()
 

@@ -36,6 +36,12 @@ def measured(*parts, columns=("median", "quartiles", "n", "slow reference", "rat
     return pd.concat(frames, names=["machine", ""]).reset_index(0) if frames else Markdown(missing)
 
 
+def entries(kind):
+    """(machine, measurement) and its entry, of one kind, in every record."""
+    return [((machine, name.partition("/")[2]), entry) for machine, found in RECORDS.items()
+            for name, entry in found.items() if name.startswith(kind)]  # fmt: skip
+
+
 # %% [markdown]
 # ## The work in a frame
 #
@@ -47,7 +53,8 @@ def measured(*parts, columns=("median", "quartiles", "n", "slow reference", "rat
 counts = {name: per_frame(network) for name, (network, _) in PRESETS.items()}
 pd.DataFrame({name: {"GFLOP": f"{count['flop'] / 1e9:.2f}",
                      "million numbers kept": f"{count['kept'] / 1e6:.2f}",
-                     "million weights": f"{count['weights'] / 1e6:.1f}"} for name, count in counts.items()}).T  # fmt: skip
+                     "million weights": f"{count['weights'] / 1e6:.1f}"}
+              for name, count in counts.items()}).T  # fmt: skip
 
 # %% [markdown]
 # ## The roof
@@ -60,12 +67,12 @@ pd.DataFrame({name: {"GFLOP": f"{count['flop'] / 1e9:.2f}",
 measured("roofline", columns=("median", "quartiles", "n"))
 
 # %%
-steps = {(machine, name.partition("/")[2]): {
+steps = {key: {
     "seconds": bench.shown(entry["value"], "s"), "frames / s": f"{entry['frames_per_second']:.0f}",
     "precision": entry["precision"], "share of products": f"{entry['share of product']:.0%}",
     "share of convolutions": f"{entry['share of convolution/channels-last']:.0%}",
     "slow reference": f"{entry['ratio']['value']:.1f} times as long"}
-    for machine, found in RECORDS.items() for name, entry in found.items() if name.startswith("step/")}  # fmt: skip
+    for key, entry in entries("step/")}  # fmt: skip
 pd.DataFrame(steps).T if steps else measured("step/")
 
 # %% [markdown]
@@ -78,11 +85,11 @@ pd.DataFrame(steps).T if steps else measured("step/")
 # has begun to show: that is Amdahl's law, and the reason to stop.
 
 # %%
-runs = {(machine, name.partition("/")[2]): {
+runs = {key: {
     "a step": bench.shown(entry["value"], "s"), "n": entry["n"],
     "predicted": f"{entry['predicted']:.2f}" if entry["predicted"] else "",
     "gave": f"{entry['gain']:.2f}" if entry["gain"] else "", "so far": f"{entry['so_far']:.1f}"}
-    for machine, found in RECORDS.items() for name, entry in found.items() if name.startswith("levers/")}  # fmt: skip
+    for key, entry in entries("levers/")}  # fmt: skip
 pd.DataFrame(runs).T if runs else measured("levers/")
 
 # %% [markdown]
@@ -111,9 +118,8 @@ measured("flow/")
 measured("blocks/")
 
 # %%
-far = {(machine, name): {"seconds": bench.shown(entry["value"], "s"), "n": entry["n"], "error": f"{entry['error']:.1e}"}
-       for machine, found in RECORDS.items() for name, entry in found.items()
-       if name.startswith("rollout/")}  # fmt: skip
+far = {key: {"seconds": bench.shown(entry["value"], "s"), "n": entry["n"],
+             "error": f"{entry['error']:.1e}"} for key, entry in entries("rollout/")}  # fmt: skip
 pd.DataFrame(far).T if far else measured("rollout/")
 
 # %% [markdown]
@@ -133,10 +139,10 @@ measured("batch/", "data/", "evaluation/", "sampling/", "checkpoint/", "memory/"
 # the law says, since a call has a price of its own. Seconds are in the order of the sizes.
 
 # %%
-growth = {(machine, name.partition("/")[2]): {
+growth = {key: {
     "sizes": ", ".join(f"{size:,}" for size in entry["sizes"]), "exponent": f"{entry['value']:.2f}",
     "times": ", ".join(bench.shown(seconds, "s") for seconds in entry["seconds"])}
-    for machine, found in RECORDS.items() for name, entry in found.items() if name.startswith("growth/")}  # fmt: skip
+    for key, entry in entries("growth/")}  # fmt: skip
 pd.DataFrame(growth).T if growth else measured("growth/")
 
 # %% [markdown]
@@ -147,8 +153,9 @@ pd.DataFrame(growth).T if growth else measured("growth/")
 # The test characters are never looked at.
 
 # %%
-quality = {(machine, name.partition("/")[2]): {
+quality = {key: {
     "median": bench.shown(entry["value"], "s"), "runs": entry["n"],
-    "seconds": ", ".join("not reached" if run["seconds"] is None else f"{run['seconds']:.0f}" for run in entry["runs"])}
-    for machine, found in RECORDS.items() for name, entry in found.items() if name.startswith("quality/")}  # fmt: skip
+    "each": ", ".join(bench.shown(run["seconds"], "s") if run["seconds"] else "not reached"
+                      for run in entry["runs"])}
+    for key, entry in entries("quality/")}  # fmt: skip
 pd.DataFrame(quality).T if quality else Markdown("Not run yet: `python -m hamrepro quality`.")

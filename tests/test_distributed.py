@@ -90,7 +90,7 @@ def test_the_same_loss_over_twenty_steps(runs):
 
 
 def test_weights_and_statistics_are_those_of_one_process(runs):
-    """A bias before a batch norm has no gradient but rounding, of which Adam makes steps; the norm's mean follows."""
+    """A bias before a batch norm has a gradient of rounding alone, which Adam makes steps of; the mean follows it."""
     folder, _ = runs
     one, two = (checkpoint.load_latest(folder / name, config().sha256)[0] for name in ("one", "two"))
     assert one.keys() == two.keys()
