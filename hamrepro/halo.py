@@ -118,7 +118,8 @@ class Halo(nn.Module):
             seen = content[rows[:, None], window]
         if estimate.single_frame_content:
             single = torch.rand(batch, generator=noise("content")) < estimate.single_frame_content
-            content = torch.where(single.to(action.device)[:, None, None], content[:, -1:].expand_as(content), content)
+            frame = (content if estimate.content_frames == "apart" else seen)[:, -1:]
+            content = torch.where(single.to(action.device)[:, None, None], frame.expand_as(content), content)
         if estimate.content_frames == "apart":
             content = content.repeat(1, frames // 2, 1)
         posterior = self._posterior(self.content(content), seen, action, reference)
