@@ -34,7 +34,7 @@ from IPython.display import Markdown
 from hamrepro import records
 from hamrepro.batches import draw_batch
 from hamrepro.checkpoint import load_latest
-from hamrepro.config import PRESETS, configure
+from hamrepro.presets import PRESETS, configure
 from hamrepro.datasets import load
 from hamrepro.models import build
 from hamrepro.randomness import generator

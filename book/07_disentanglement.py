@@ -33,7 +33,7 @@ import torch
 
 from hamrepro import figures, judging, metrics, records, tables
 from hamrepro.aggregate_posterior import pushed_prior
-from hamrepro.config import configure
+from hamrepro.presets import configure
 from hamrepro.errors import CheckpointError
 from hamrepro.models import build
 from hamrepro.protocols import PROTOCOLS, lacking

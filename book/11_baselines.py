@@ -27,7 +27,7 @@ import torch
 
 from hamrepro import judging, records, tables
 from hamrepro.batches import normalise
-from hamrepro.config import PRESETS, configure
+from hamrepro.presets import PRESETS, configure
 from hamrepro.datasets import load
 from hamrepro.models import ARCHITECTURES, build
 from hamrepro.randomness import generator

@@ -21,7 +21,7 @@ import torch
 
 from hamrepro import symplectic as sy
 from hamrepro.aggregate_posterior import pushed_prior
-from hamrepro.config import configure
+from hamrepro.presets import configure
 from hamrepro.dynamics import HamiltonianOperators
 from hamrepro.halo import Halo
 from hamrepro.tables import paper

@@ -21,7 +21,7 @@ from torch import nn
 
 from hamrepro import bench, records
 from hamrepro.batches import order
-from hamrepro.config import PRESETS, configure
+from hamrepro.presets import PRESETS, configure
 from hamrepro.distributed import Processes
 from hamrepro.models import build
 from hamrepro.randomness import generator

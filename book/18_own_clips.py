@@ -42,7 +42,7 @@ from PIL import ImageDraw
 
 from hamrepro import figures, records
 from hamrepro.animation import animate
-from hamrepro.config import PRESETS, configure
+from hamrepro.presets import PRESETS, configure
 from hamrepro.datasets import actions, load
 from hamrepro.errors import DataError
 from hamrepro.strips import strip

@@ -20,7 +20,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from hamrepro import bench, records
-from hamrepro.config import PRESETS
+from hamrepro.presets import PRESETS
 from hamrepro.training_benchmarks import per_frame
 
 pd.set_option("display.width", 160, "display.max_columns", 12, "display.max_rows", 80)

@@ -30,14 +30,14 @@ def train(
     stop_after: StopAfter = None,
 ) -> None:
     """Train one model, or go on with it. Exit 0 when all steps are done, 75 when stopped early."""
-    from hamrepro.config import configure
+    from hamrepro.continuation import train_all_cycles
     from hamrepro.datasets import actions, load
+    from hamrepro.presets import configure
     from hamrepro.train import run_folder
-    from hamrepro.train import train as train_model
 
-    config = configure(preset, dataset, model, actions(dataset))
+    config, clips = configure(preset, dataset, model, actions(dataset)), load(dataset, "train")
+    done = train_all_cycles(config, seed, clips, runs, device=device, stop_after=stop_after)[1]
     folder = run_folder(runs, config, seed)
-    done = train_model(config, seed, load(dataset, "train"), folder, device=device, stop_after=stop_after)[1]
     typer.echo(f"{folder}: {'done' if done else 'stopped; the same command goes on'}")
     exit_unless(done, 75)
 
@@ -54,8 +54,8 @@ def animate(
 ) -> None:
     """Write GIFs of a finished run: motions swapped between clips, single images moved by every operator."""
     from hamrepro.animation import animate as animate_clips
-    from hamrepro.config import configure
     from hamrepro.datasets import actions, load
+    from hamrepro.presets import configure
     from hamrepro.shipping import load_run
     from hamrepro.train import run_folder
 

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from hamrepro.batches import draw_batch
-from hamrepro.config import RunConfig, configure
+from hamrepro.config import RunConfig
 from hamrepro.datasets import load
 from hamrepro.dynamics import HamiltonianOperators, PhaseSpace
 from hamrepro.errors import DataError
 from hamrepro.layers import sheet_layers
 from hamrepro.pixelart import draw_layers
+from hamrepro.presets import configure
 from hamrepro.randomness import generator
 from hamrepro.records import ROOT
 from hamrepro.sprites import Sprites

@@ -15,10 +15,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hamrepro import conservation, records, tables
-from hamrepro.config import configure
 from hamrepro.dynamics import HamiltonianOperators, LinearDynamics, PhaseSpace, embed
 from hamrepro.errors import CheckpointError, ConfigError
 from hamrepro.halo import Halo
+from hamrepro.presets import configure
 from hamrepro.shipping import load_shipped
 from hamrepro.tables import HIGHER, LABELS, Cell, paper
 

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image, ImageOps, ImageSequence
 from tqdm import tqdm
 
-from hamrepro.config import OWN
 from hamrepro.errors import DataError
+from hamrepro.presets import OWN
 
 SIDE = 64
 STILLS, ANIMATIONS = (".png", ".jpg", ".jpeg"), (".gif", ".webp", ".apng", ".png")

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from hamrepro.clip_files import labels, locate, read_all
-from hamrepro.config import OWN
 from hamrepro.errors import ConfigError, DataError, ShapeError
+from hamrepro.presets import OWN
 
 FRAMES = 8
 SPLITS = {"train": ("fit", "validation"), "fit": ("fit",), "validation": ("validation",), "test": ("test",)}

@@ -1,11 +1,10 @@
-"""Settings: frozen dataclasses, one table of presets, one of model variants. Paper: Appendix A.3.2."""
+"""Settings of a run, as frozen dataclasses. Paper: Appendix A.3.2."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from json import dumps, loads
-from os.path import abspath, basename
 from typing import Any
 
 from hamrepro.bounds import among, check, decay, number, numbers, share, whole
@@ -65,6 +64,7 @@ class TrainConfig:
             `random`, any window of a longer take.
         decoded_frames ... kl_frames, prior_states, periods: see `hamrepro.elbo.Estimate`. kl_warmup: share of the
             steps over which the KL terms' weight rises to 1 (Deviation D18).
+        continues: the model whose run gives the first weights, same preset, data set and seed (Deviation D19).
         precision: `auto` (two-second calibration), `float32`, `bfloat16`. checkpoint_every: steps between checkpoints.
     """
 
@@ -84,6 +84,7 @@ class TrainConfig:
     kl_warmup: float = 0.0
     prior_states: float = 0.0
     periods: int = 1
+    continues: str = ""
     precision: str = "auto"
     checkpoint_every: int = 500
 
@@ -142,109 +143,3 @@ class RunConfig:
     def sha256(self) -> str:
         """Hash of the settings; a checkpoint of another hash is refused."""
         return sha256(dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
-
-
-_LAPTOP_TRAINING = TrainConfig(
-    steps=3000, batch=48, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle",
-    windows="cyclic", decoded_frames=3, content_frames="window", single_frame_content=0.5, kl_warmup=0.6,
-)  # fmt: skip
-_LAPTOP_NETWORK = ModelConfig(
-    encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
-    contrast=3.0, background=-4.0, log_std=-4.0,
-)  # fmt: skip
-_SMOKE_NETWORK = replace(
-    _LAPTOP_NETWORK, encoder_widths=(8,) * 5, decoder_widths=(8,) * 5, hidden=(64, 64), features=32, content=16
-)
-
-_SMOKE_TRAINING = replace(_LAPTOP_TRAINING, steps=30, batch=8, checkpoint_every=10)
-
-#    name        network                                 training
-PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
-    "smoke":    (_SMOKE_NETWORK,                         _SMOKE_TRAINING),
-    "laptop":   (_LAPTOP_NETWORK,                        _LAPTOP_TRAINING),
-    "paper":    (ModelConfig(),                          TrainConfig()),
-    "official": (ModelConfig(decoder_widths=(256,) * 4), TrainConfig(betas=(0.5, 0.999), kl_frames="all")),
-}  # fmt: skip
-
-DATASETS: dict[str, dict[str, Any]] = {
-    "sprites": {},
-    "sprites-procedural": {},
-    "faces-procedural": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
-    "mug": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
-}
-OWN, _OWN_CLIPS = "own:", {"half_dimension": 12, "contrast": 1.0, "background": 0.0}  # a folder of one's own
-
-MODELS: dict[str, dict[str, Any]] = {
-    "halo-sp": {"family": "sp"},
-    "halo-u": {"family": "u"},
-    "halo-elliptic": {"family": "elliptic"},
-    "halo-linear": {"family": "linear"},
-    "halo-gru": {"family": "gru"},
-    "dsvae": {},
-    "dsvae-factorised": {},
-    "s3vae": {},
-    "cdsvae": {},
-    "skd": {},
-    "mocogan": {"optimiser": "adam", "betas": (0.5, 0.999), "scale_learning_rate": None},
-}
-
-_PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
-
-# What a data set or a model needs in one preset, or a model on one data set.
-SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
-    ("sprites-procedural", "laptop"): {"steps": 1000},
-    # Fewer, dearer steps: every frame is encoded where HALO encodes a window, and C-DSVAE encodes it twice.
-    **{(model, "laptop"): {"steps": 1600, "kl_warmup": 0.1} for model in ("dsvae", "dsvae-factorised", "s3vae")},
-    ("cdsvae", "laptop"): {"steps": 1000, "kl_warmup": 0.1},
-    ("skd", "laptop"): {"steps": 1600},
-    ("mocogan", "laptop"): {"learning_rate": 5e-4, "steps": 3000, "batch": 24},
-    ("mocogan", "smoke"): {"learning_rate": 5e-4},
-    **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
-}
-
-VARIANTS: dict[str, dict[str, Any]] = {
-    "u_sym": {"family": "u_sym"},
-    "elliptic": {"family": "elliptic"},
-    "random-start": {"start": "random"},
-    "windows-first": {"windows": "first"},
-    "adam": {"optimiser": "adam", "schedule": "one-cycle"},
-    "prior-states": {"prior_states": 0.3, "periods": 16, "content_frames": "apart", "steps": 2500},
-    "all-frames": {"decoded_frames": None},
-    "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
-    "k9": _PER_ACTION_VIEW,
-}
-
-
-def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
-    if name not in table:
-        raise ConfigError(f"unknown {kind} {name!r}", f"one of {', '.join(table)}", "python -m hamrepro --help")
-    return table[name]
-
-
-def configure(preset: str, dataset: str, model: str, actions: int | None = None) -> RunConfig:
-    """Settings of one run by three names; `model` may carry variants (`halo-sp+adam`); `actions` is K of own clips.
-
-    Raises:
-        ConfigError: an unknown preset, data set, model or variant; own clips without K.
-
-    >>> configure("paper", "mug", "halo-u").network.half_dimension
-    12
-    """
-    network, training = _choose("preset", preset, PRESETS)
-    base, *variants = model.split("+")
-    dataset = OWN + basename(abspath(dataset.removeprefix(OWN))) if dataset.startswith(OWN) else dataset
-    known = DATASETS | {dataset if dataset.startswith(OWN) else f"{OWN}<folder>": _OWN_CLIPS | {"actions": actions}}
-    changes = dict(_choose("data set", dataset, known)) | _choose("model", base, MODELS)
-    for pair in ((dataset, preset), (base, preset), (base, dataset)):
-        changes |= SPECIAL.get(pair, {})
-    for variant in variants:
-        changes |= _choose("variant", variant, VARIANTS)
-    if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
-        raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
-    if preset == "smoke":
-        changes.pop("content", None)
-    if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":
-        changes["windows"] = "random"
-    network_fields = {key: value for key, value in changes.items() if hasattr(network, key)}
-    training_fields = {key: value for key, value in changes.items() if hasattr(training, key)}
-    return RunConfig(preset, dataset, model, replace(network, **network_fields), replace(training, **training_fields))

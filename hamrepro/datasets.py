@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from hamrepro.clip_files import labels, locate
-from hamrepro.config import OWN
 from hamrepro.errors import ConfigError, DataError
+from hamrepro.presets import OWN
 
 NAMES = ("sprites", "sprites-procedural", "faces-procedural", "mug")
 PINS = Path(__file__).with_name("data").resolve() / "pins.json"

@@ -87,10 +87,10 @@ class LinearDynamics(nn.Module):
             raise ShapeError(f"q of shape {tuple(state.q.shape)}", f"(B, {self.half_dimension})")
         check_index("action", action, len(state.q), self.actions)
         check_index("reference frame", reference, len(state.q), frames)
-        powers = self.powers(frames)
         offsets = torch.arange(frames, device=action.device) - reference[:, None] + frames - 1
-        steps = powers[action[:, None], offsets]
-        return PhaseSpace.from_state(torch.einsum("btij,bj->bti", steps, state.state.to(steps.dtype)))
+        with torch.autocast(action.device.type, enabled=False):  # bfloat16 would lose far frames
+            steps = self.powers(frames)[action[:, None], offsets]
+            return PhaseSpace.from_state(torch.einsum("btij,bj->bti", steps, state.state.to(steps.dtype)))
 
 
 class HamiltonianOperators(LinearDynamics):
@@ -166,4 +166,4 @@ def embed(position: Tensor, action: Tensor, actions: int) -> Tensor:
         raise ShapeError(f"position of shape {tuple(position.shape)}", "(B, T, d)")
     check_index("action", action, len(position), actions)
     mask = nn.functional.one_hot(action, actions).to(position.dtype)
-    return torch.einsum("btd,bk->btkd", position, mask).flatten(-2)
+    return (position[:, :, None] * mask[:, None, :, None]).flatten(-2)

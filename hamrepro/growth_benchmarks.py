@@ -14,9 +14,9 @@ import torch
 
 from hamrepro.batches import Batch, order
 from hamrepro.benchmarks import Conditions, Entries, flow_work, operators
-from hamrepro.config import configure
 from hamrepro.elbo import EXACT
 from hamrepro.precision import choose_precision
+from hamrepro.presets import configure
 from hamrepro.randomness import generator
 from hamrepro.symplectic import flow_powers
 from hamrepro.timing import alone

@@ -106,18 +106,18 @@ class Halo(nn.Module):
         batch, frames = clips.shape[:2]
         rows = torch.arange(batch, device=action.device)
         reference = torch.randint(frames, (batch,), generator=noise("reference")).to(action.device)
-        window = self.window(frames, reference, cyclic)
+        window, choice = self.window(frames, reference, cyclic), noise("content")
         if estimate.content_frames == "window":
             seen = content = self.features(clips[rows[:, None], window])
         elif estimate.content_frames == "apart":
-            other = torch.randint(frames, (batch, 2), generator=noise("content")).to(action.device)
+            other = torch.randint(frames, (batch, 2), generator=choice).to(action.device)
             both = self.features(clips[rows[:, None], torch.cat([window, other], 1)])
             seen, content = both[:, : self.momentum.window], both[:, self.momentum.window :]
         else:
             content = self.features(clips)
             seen = content[rows[:, None], window]
         if estimate.single_frame_content:
-            single = torch.rand(batch, generator=noise("content")) < estimate.single_frame_content
+            single = torch.rand(batch, generator=choice) < estimate.single_frame_content
             frame = (content if estimate.content_frames == "apart" else seen)[:, -1:]
             content = torch.where(single.to(action.device)[:, None, None], frame.expand_as(content), content)
         if estimate.content_frames == "apart":

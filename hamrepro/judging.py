@@ -12,7 +12,6 @@ import torch
 from hamrepro import checkpoint, records
 from hamrepro.aggregate_posterior import prior_quality
 from hamrepro.calibration import certify
-from hamrepro.config import configure
 from hamrepro.controls import TRIVIAL
 from hamrepro.datasets import ClipSet, load
 from hamrepro.disentanglement import DRAWS, evaluate_protocols
@@ -20,6 +19,7 @@ from hamrepro.errors import JudgeError
 from hamrepro.evaluate import subset
 from hamrepro.halo import Halo
 from hamrepro.judges import SHARPENING, TRAINING, Judge, judge_path, load_judge, train_judge
+from hamrepro.presets import configure
 from hamrepro.protocols import lacking, supervised
 from hamrepro.shipping import evaluate_shipped, load_shipped, record, ship
 from hamrepro.train import environment, run_folder, train

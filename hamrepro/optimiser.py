@@ -30,18 +30,16 @@ def rate(config: TrainConfig, step: int) -> float:
 def estimate(config: TrainConfig, step: int) -> Estimate:
     """How the bound is estimated at a step.
 
-    The KL weight rises linearly to 1 over `kl_warmup` (Deviation D18), the share of states drawn from the prior between
-    40 and 60 % of the steps (Deviation D19), the number of periods between 25 and 75 % (Deviation D20).
+    All rise linearly: the KL weight to 1 over `kl_warmup` (Deviation D18), the share of states drawn from the prior
+    over the first tenth of the steps (Deviation D19), the number of periods over the first half (Deviation D20).
     """
-    done = step / config.steps
 
-    def risen(first: float, last: float) -> float:
-        return min(1.0, max(0.0, (done - first) / (last - first)))
+    def risen(over: float) -> float:
+        return min(1.0, (step + 1) / max(1.0, over * config.steps))
 
-    weight = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
     frames = (config.decoded_frames, config.content_frames, config.single_frame_content, config.kl_frames)
-    periods = 1 + int(risen(0.25, 0.75) * (config.periods - 1))
-    return Estimate(*frames, weight, config.prior_states * risen(0.4, 0.6), periods)
+    periods = 1 + int(risen(0.5) * (config.periods - 1))
+    return Estimate(*frames, risen(config.kl_warmup), config.prior_states * risen(0.1), periods)
 
 
 class Optimiser:

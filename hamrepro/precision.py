@@ -6,9 +6,9 @@ import time
 
 import torch
 
-from hamrepro.config import PRESETS
 from hamrepro.errors import ConfigError
 from hamrepro.networks import Decoder, Encoder
+from hamrepro.presets import PRESETS
 
 FRAMES, SECONDS, TRIALS = 16, 2.0, 3
 PAYS = 0.9  # bfloat16 is taken where a step takes less than this share of float32's time

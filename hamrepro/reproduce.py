@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 from hamrepro import records
-from hamrepro.config import configure
+from hamrepro.continuation import train_all_cycles
 from hamrepro.datasets import load
 from hamrepro.errors import DataError
+from hamrepro.presets import configure
 from hamrepro.shipping import compare_all, evaluate_shipped, record, ship
 from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train
@@ -63,7 +64,8 @@ def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | No
             print(f"   not run: {error}", flush=True)
             continue
         left = None if stop_after is None else max(1.0, stop_after - (time.monotonic() - began))
-        if not train(config, seed, clips, run_folder(runs, config, seed), device=device, stop_after=left)[1]:
+        options = {"weights": weights, "device": device, "stop_after": left}
+        if not train_all_cycles(config, seed, clips, runs, **options)[1]:
             return False
         if not records.record_path(preset, dataset, model, seed, results).exists():
             ship(preset, dataset, model, seed, runs, weights)

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from hamrepro.checkpoint import write_atomically
-from hamrepro.config import ModelConfig, configure
+from hamrepro.config import ModelConfig
 from hamrepro.figures import FOLDER
 from hamrepro.halo import Halo
+from hamrepro.presets import configure
 
 INK, SOFT, LINE = "#2e3440", "#5b6472", "#5b6472"
 BLUE, ORANGE, GREEN, PURPLE = "#2f6f8f", "#d1603d", "#6a8d3f", "#8b5a9f"

@@ -11,11 +11,12 @@ from typing import Any
 from torch import nn
 
 from hamrepro import checkpoint, evaluate, records
-from hamrepro.config import RunConfig, configure
+from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import CheckpointError, ConfigError, RecordError
 from hamrepro.models import build
 from hamrepro.precision import choose_device
+from hamrepro.presets import configure
 from hamrepro.train import environment, run_folder
 
 Result = dict[str, Any]

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hamrepro import records
-from hamrepro.config import configure
+from hamrepro.continuation import train_all_cycles
 from hamrepro.datasets import load
 from hamrepro.errors import ConfigError
+from hamrepro.presets import configure
 from hamrepro.shipping import evaluate_shipped, record, ship
 from hamrepro.tables import table_1
-from hamrepro.train import run_folder, train
 
 
 class Job(NamedTuple):
@@ -39,9 +39,8 @@ class Job(NamedTuple):
         if records.record_path(*names, results).exists():
             return True
         config = configure(*names[:3])
-        folder = run_folder(self.runs, config, self.seed)
-        clips = load(self.dataset, "train")
-        if not train(config, self.seed, clips, folder, device=self.device, stop_after=self.stop_after)[1]:
+        options = {"weights": weights, "device": self.device, "stop_after": self.stop_after}
+        if not train_all_cycles(config, self.seed, load(self.dataset, "train"), self.runs, **options)[1]:
             return False
         ship(*names, self.runs, weights)
         record(evaluate_shipped(*names, device=self.device, weights=weights), results=results)

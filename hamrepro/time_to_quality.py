@@ -11,10 +11,11 @@ from typing import Any
 
 from torch import nn
 
-from hamrepro.config import RunConfig, configure
+from hamrepro.config import RunConfig
 from hamrepro.datasets import load
 from hamrepro.errors import ConfigError
 from hamrepro.evaluate import CONDITIONINGS, SPANS, of_model, score_frames, subset
+from hamrepro.presets import configure
 from hamrepro.timing import quartiles
 from hamrepro.train import train
 

@@ -22,7 +22,7 @@ from hamrepro.batches import draw_batch
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
 from hamrepro.distributed import Processes, processes, share_batch_norms
-from hamrepro.errors import CheckpointError, NonFiniteError
+from hamrepro.errors import CheckpointError, ConfigError, NonFiniteError
 from hamrepro.models import build
 from hamrepro.optimiser import Optimiser, estimate, rate
 from hamrepro.precision import choose_device, choose_precision
@@ -117,6 +117,7 @@ def train(
     folder: Path,
     *,
     device: str = "cpu",
+    first: dict[str, Tensor] | None = None,
     stop_after: float | None = None,
     on_step: Callable[[int, nn.Module], None] | None = None,
 ) -> tuple[nn.Module, bool]:
@@ -126,6 +127,7 @@ def train(
     finish the step, save and return. Under `torchrun` the clips of a step are shared out (`hamrepro.distributed`).
 
     Args:
+        first: the first weights, for a run that continues another one (`hamrepro.continuation`).
         stop_after: seconds after which to save and return. on_step: called after every step.
 
     Returns:
@@ -134,12 +136,13 @@ def train(
     Raises:
         NonFiniteError: a term of the loss, a weight or a moment was NaN or infinite; nothing of it is saved.
         CheckpointError: no saved state can be used, it is of another seed, other data or another number of processes,
-        or another process trains in this folder. ConfigError: no such device; clips that cannot be shared out.
+        or another process trains in this folder. ConfigError: no such device; clips that cannot be shared out; a run
+        that continues another one, without its weights.
     """
     with processes(device) as (group, own):
         place = choose_device(own)
         with checkpoint.lock(folder) if group.first else nullcontext():
-            return _train(config, seed, clip_set, folder, group, place, stop_after, on_step)
+            return _train(config, seed, clip_set, folder, group, place, first, stop_after, on_step)
 
 
 def _train(
@@ -149,13 +152,19 @@ def _train(
     folder: Path,
     group: Processes,
     place: torch.device,
+    first: dict[str, Tensor] | None,
     stop_after: float | None,
     on_step: Callable[[int, nn.Module], None] | None,
 ) -> tuple[nn.Module, bool]:
     training = config.training
     rows = group.rows(training.batch)
     keep_freed_memory()
-    model = build(config, seed).to(place).train()
+    model = build(config, seed)
+    if first is not None:
+        model.load_state_dict(first)
+    elif training.continues:
+        raise ConfigError(f"{config.model} without first weights", f"those of {training.continues}", "train_all_cycles")
+    model.to(place).train()
     if group.size > 1:
         share_batch_norms(model)
     optimiser = Optimiser(model, training)
@@ -218,14 +227,8 @@ def _train(
             if logging:
                 window.clear()
             if logging and group.first:
-                _write_stats(
-                    folder,
-                    done,
-                    dict(zip(terms, log.mean(0).tolist(), strict=True)),
-                    model,
-                    rate(training, done - 1),
-                    seconds + time.monotonic() - began,
-                )
+                means, spent = dict(zip(terms, log.mean(0).tolist(), strict=True)), seconds + time.monotonic() - began
+                _write_stats(folder, done, means, model, rate(training, done - 1), spent)
                 bar.set_postfix(loss=f"{log[:, 0].mean():.0f} nats", refresh=False)
             if on_step is not None:
                 on_step(done, model)

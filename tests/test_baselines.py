@@ -22,13 +22,14 @@ from hamrepro.baselines.s3vae import S3vae, motion_cells, static_triplet
 from hamrepro.baselines.sequential import Codes, MotionPrior
 from hamrepro.baselines.skd import Skd, koopman_operator, spectral_loss, static_modes, static_projector
 from hamrepro.batches import draw_batch, normalise
-from hamrepro.config import TrainConfig, configure
+from hamrepro.config import TrainConfig
 from hamrepro.datasets import load
 from hamrepro.elbo import Estimate
 from hamrepro.errors import ShapeError
 from hamrepro.gaussian import Gaussian
 from hamrepro.models import ARCHITECTURES, build
 from hamrepro.optimiser import Optimiser
+from hamrepro.presets import configure
 from hamrepro.randomness import generator
 
 B, T, Z = 4, 8, 5

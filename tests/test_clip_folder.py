@@ -18,9 +18,9 @@ from hamrepro import clip_files, config, datasets, figures
 from hamrepro.animation import animate
 from hamrepro.clip_files import read, read_all, sources, square
 from hamrepro.clip_folder import ClipFolder, assign
-from hamrepro.config import configure
 from hamrepro.errors import CheckpointError, ConfigError, DataError, ShapeError
 from hamrepro.models import build
+from hamrepro.presets import configure
 from hamrepro.randomness import generator
 from hamrepro.shipping import load_run
 

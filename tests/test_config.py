@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hamrepro.bounds import among, decay, number, numbers, share, whole
-from hamrepro.config import DATASETS, MODELS, PRESETS, VARIANTS, ModelConfig, RunConfig, TrainConfig, configure
+from hamrepro.config import ModelConfig, RunConfig, TrainConfig
 from hamrepro.errors import ConfigError
+from hamrepro.presets import DATASETS, MODELS, PRESETS, VARIANTS, configure
 
 BASE = configure("smoke", "sprites-procedural", "halo-sp")
 

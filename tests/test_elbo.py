@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch.distributions import MultivariateNormal
 from torch.func import functional_call
 
-from hamrepro.config import configure
 from hamrepro.dynamics import HamiltonianOperators, PhaseSpace, embed
 from hamrepro.elbo import Elbo, Estimate, Posterior
 from hamrepro.gaussian import Gaussian, emission_log_prob
 from hamrepro.halo import Halo
+from hamrepro.presets import configure
 from hamrepro.randomness import generator
 
 FRAMES, CONTENT, SHAPE = 8, 2, (3, 2, 2)

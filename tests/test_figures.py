@@ -11,10 +11,10 @@ from PIL import Image
 from test_faces import MANIFEST, STORE
 
 from hamrepro import figures
-from hamrepro.config import configure
 from hamrepro.errors import CheckpointError, DataError, ShapeError
 from hamrepro.faces import Faces
 from hamrepro.models import build
+from hamrepro.presets import configure
 from hamrepro.strips import loop, png, strip
 
 FACES = Faces(MANIFEST | {"dataset": "faces-procedural"}, STORE, "test")

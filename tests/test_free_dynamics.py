@@ -6,12 +6,12 @@ import pytest
 import torch
 from tiny import TinyClips
 
-from hamrepro.config import configure
 from hamrepro.dynamics import HamiltonianOperators, PhaseSpace
 from hamrepro.errors import ConfigError, ShapeError
 from hamrepro.evaluate import score_frames
 from hamrepro.free_dynamics import FreeLinearOperators, GatedDynamics, dynamics
 from hamrepro.models import build
+from hamrepro.presets import configure
 from hamrepro.randomness import generator
 from hamrepro.symplectic import is_hamiltonian
 

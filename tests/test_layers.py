@@ -17,7 +17,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hamrepro"
 LAYERS = (
-    ("bounds", "config", "errors", "randomness", "_torchvision"),
+    ("bounds", "config", "presets", "errors", "randomness", "_torchvision"),
     ("symplectic", "lie_groups", "gaussian", "metrics"),
     ("networks", "dynamics", "free_dynamics", "conservation"),
     ("elbo", "linear_gaussian", "halo", "baselines", "models"),
@@ -27,7 +27,7 @@ LAYERS = (
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "evaluate", "records",
      "timing", "benchmarks", "training_benchmarks", "growth_benchmarks"),
     ("tables", "strips", "figures", "animation", "shipping", "judging", "schematics", "docstrings", "trace",
-     "claims", "costs", "bench", "time_to_quality", "sweep"),
+     "claims", "costs", "bench", "time_to_quality", "sweep", "continuation"),
     ("reproduce", "options", "data_commands", "scale_commands", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from hamrepro.config import configure
 from hamrepro.halo import Halo
 from hamrepro.networks import ContentNetwork, Decoder, Encoder, GaussianHead, MomentumNetwork, PositionNetwork
+from hamrepro.presets import configure
 from hamrepro.randomness import generator
 
 # layer, output shape of one clip or frame, number of parameters; batch norms stand with their layers.

@@ -9,10 +9,10 @@ import torch
 from tiny import tiny_config
 
 from hamrepro import schematics
-from hamrepro.config import configure
 from hamrepro.dynamics import PhaseSpace
 from hamrepro.figures import FOLDER
 from hamrepro.halo import Halo
+from hamrepro.presets import configure
 
 
 def words(svg):

@@ -24,8 +24,9 @@ from torch import Tensor
 
 import hamrepro.train as loop
 from hamrepro import checkpoint
-from hamrepro.config import RunConfig, configure
+from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
+from hamrepro.presets import configure
 from hamrepro.randomness import generator
 
 STEPS, EVERY = 18, 3

@@ -1,0 +1,134 @@
+"""The tables of presets, data sets, models and variants, and the settings that three names stand for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os.path import abspath, basename
+from typing import Any
+
+from hamrepro.config import ModelConfig, RunConfig, TrainConfig
+from hamrepro.errors import ConfigError
+
+_LAPTOP_TRAINING = TrainConfig(
+    steps=3000, batch=48, optimiser="muon", learning_rate=2e-3, scale_learning_rate=1e-2, schedule="one-cycle",
+    windows="cyclic", decoded_frames=3, content_frames="window", single_frame_content=0.5, kl_warmup=0.6,
+)  # fmt: skip
+_LAPTOP_NETWORK = ModelConfig(
+    encoder_widths=(16, 32, 64, 64, 64), decoder_widths=(64, 64, 64, 32, 16), hidden=(512, 512), features=256,
+    contrast=3.0, background=-4.0, log_std=-4.0,
+)  # fmt: skip
+_SMOKE_NETWORK = replace(
+    _LAPTOP_NETWORK, encoder_widths=(8,) * 5, decoder_widths=(8,) * 5, hidden=(64, 64), features=32, content=16
+)
+
+_SMOKE_TRAINING = replace(_LAPTOP_TRAINING, steps=30, batch=8, checkpoint_every=10)
+
+#    name        network                                 training
+PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
+    "smoke":    (_SMOKE_NETWORK,                         _SMOKE_TRAINING),
+    "laptop":   (_LAPTOP_NETWORK,                        _LAPTOP_TRAINING),
+    "paper":    (ModelConfig(),                          TrainConfig()),
+    "official": (ModelConfig(decoder_widths=(256,) * 4), TrainConfig(betas=(0.5, 0.999), kl_frames="all")),
+}  # fmt: skip
+
+DATASETS: dict[str, dict[str, Any]] = {
+    "sprites": {},
+    "sprites-procedural": {},
+    "faces-procedural": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
+    "mug": {"actions": 6, "half_dimension": 12, "content": 512, "contrast": 1.0, "background": 0.0},
+}
+OWN, _OWN_CLIPS = "own:", {"half_dimension": 12, "contrast": 1.0, "background": 0.0}  # a folder of one's own
+
+MODELS: dict[str, dict[str, Any]] = {
+    "halo-sp": {"family": "sp"},
+    "halo-u": {"family": "u"},
+    "halo-elliptic": {"family": "elliptic"},
+    "halo-linear": {"family": "linear"},
+    "halo-gru": {"family": "gru"},
+    "dsvae": {},
+    "dsvae-factorised": {},
+    "s3vae": {},
+    "cdsvae": {},
+    "skd": {},
+    "mocogan": {"optimiser": "adam", "betas": (0.5, 0.999), "scale_learning_rate": None},
+}
+
+_PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
+
+# What a data set or a model needs in one preset, or a model on one data set.
+SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
+    ("sprites-procedural", "laptop"): {"steps": 1000},
+    # Fewer, dearer steps: every frame is encoded where HALO encodes a window, and C-DSVAE encodes it twice.
+    **{(model, "laptop"): {"steps": 1600, "kl_warmup": 0.1} for model in ("dsvae", "dsvae-factorised", "s3vae")},
+    ("cdsvae", "laptop"): {"steps": 1000, "kl_warmup": 0.1},
+    ("skd", "laptop"): {"steps": 1600},
+    ("mocogan", "laptop"): {"learning_rate": 5e-4, "steps": 3000, "batch": 24},
+    ("mocogan", "smoke"): {"learning_rate": 5e-4},
+    **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
+}
+
+FIRST_CYCLE = "first-cycle"
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "u_sym": {"family": "u_sym"},
+    "elliptic": {"family": "elliptic"},
+    "random-start": {"start": "random"},
+    "windows-first": {"windows": "first"},
+    "adam": {"optimiser": "adam", "schedule": "one-cycle"},
+    FIRST_CYCLE: {},
+    "all-frames": {"decoded_frames": None},
+    "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
+    "k9": _PER_ACTION_VIEW,
+}
+
+
+def second_cycle(training: TrainConfig, after: str) -> TrainConfig:
+    """What follows the first cycle of the learning rate: fewer steps at half of it, with states from the prior. D19.
+
+    Args:
+        training: of the first cycle. after: the model whose weights it begins with.
+    """
+    rates = ("learning_rate", "scale_learning_rate", "muon_learning_rate")
+    halved = {name: rate / 2 for name in rates if (rate := getattr(training, name)) is not None}
+    return replace(
+        training, continues=after, steps=training.steps * 3 // 10, prior_states=0.5, periods=16,
+        content_frames="apart", kl_warmup=0.0, **halved,
+    )  # fmt: skip
+
+
+def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
+    if name not in table:
+        raise ConfigError(f"unknown {kind} {name!r}", f"one of {', '.join(table)}", "python -m hamrepro --help")
+    return table[name]
+
+
+def configure(preset: str, dataset: str, model: str, actions: int | None = None) -> RunConfig:
+    """Settings of one run by three names; `model` may carry variants (`halo-sp+adam`); `actions` is K of own clips.
+
+    Raises:
+        ConfigError: an unknown preset, data set, model or variant; own clips without K.
+
+    >>> configure("paper", "mug", "halo-u").network.half_dimension
+    12
+    """
+    network, training = _choose("preset", preset, PRESETS)
+    base, *variants = model.split("+")
+    dataset = OWN + basename(abspath(dataset.removeprefix(OWN))) if dataset.startswith(OWN) else dataset
+    known = DATASETS | {dataset if dataset.startswith(OWN) else f"{OWN}<folder>": _OWN_CLIPS | {"actions": actions}}
+    changes = dict(_choose("data set", dataset, known)) | _choose("model", base, MODELS)
+    for pair in ((dataset, preset), (base, preset), (base, dataset)):
+        changes |= SPECIAL.get(pair, {})
+    for variant in variants:
+        changes |= _choose("variant", variant, VARIANTS)
+    if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
+        raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
+    if preset == "smoke":
+        changes.pop("content", None)
+    if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":
+        changes["windows"] = "random"
+    network_fields = {key: value for key, value in changes.items() if hasattr(network, key)}
+    training_fields = {key: value for key, value in changes.items() if hasattr(training, key)}
+    training = replace(training, **training_fields)
+    if preset == "laptop" and base.startswith("halo") and training.windows == "cyclic" and FIRST_CYCLE not in variants:
+        training = second_cycle(training, f"{model}+{FIRST_CYCLE}")
+    return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
