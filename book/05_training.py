@@ -32,6 +32,7 @@ import torch
 from IPython.display import Markdown
 
 from hamrepro import records
+from hamrepro.continuation import train_all_cycles
 from hamrepro.batches import draw_batch
 from hamrepro.checkpoint import load_latest
 from hamrepro.presets import PRESETS, configure
@@ -147,12 +148,12 @@ pd.Series({"finished at once": finished, "finished after going on": finished_lat
 # weights as float16, evaluates exactly those, and writes the record and the curve.
 
 # %%
-CURVES = records.ROOT / "data" / "curves"
+CURVES = records.DATA / "curves"
 if recompute:
     chosen = configure(preset, dataset, model)
     runs = records.ROOT / "runs"
     folder = run_folder(runs, chosen, seed)
-    _, finished = train(chosen, seed, load(dataset, "train"), folder)
+    _, finished = train_all_cycles(chosen, seed, load(dataset, "train"), runs)
     if finished:
         curve = pd.read_json(folder / "stats.jsonl", lines=True)
         curve.round(5).to_csv(CURVES / f"{preset}-{dataset}-{model}-seed{seed}.csv", index=False)

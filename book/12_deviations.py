@@ -107,7 +107,7 @@ torch.set_default_dtype(torch.float64)
 # **D17. Content from fewer frames.** In preset `laptop` $\mathbf z$ is inferred from the $w$ frames that the momentum sees, and
 # for a share of the clips from the reference frame alone, repeated, as Table 1's `strict` reading asks for. Each is a bound
 # like any other, with a posterior that sees less. Such content learns to tell the *phase* at $t$, and the state then need not;
-# in the variant `+prior-states` it is inferred from two frames drawn without regard to $t$, which have nothing to tell it by.
+# in the second cycle (D19) it is inferred from two frames drawn without regard to $t$, which have nothing to tell it by.
 # Preset `paper` shows the content network the whole clip.
 #
 # (d18)=
@@ -115,10 +115,11 @@ torch.set_default_dtype(torch.float64)
 # what is reported is always the bound with weight 1.
 #
 # (d19)=
-# **D19. Some states from the prior.** Protocol A draws $\mathbf s_1$ from $\mathcal N(\mathbf 0, \mathbf I)$, but nothing in Eq. (17)
+# **D19. A second cycle, with states from the prior.** Protocol A draws $\mathbf s_1$ from $\mathcal N(\mathbf 0, \mathbf I)$, but nothing in Eq. (17)
 # shows the decoder such a state: the posteriors of all clips of an action lie on a thin closed orbit of the $2d$-dimensional
-# phase space, and the prior is a ball around it. In the variant `+prior-states` some of the clips are therefore trained with
-# $\mathbf s_t \sim p(\mathbf s_t)$ instead of the posterior. Such a state cannot know at which phase the window of a cycle was cut,
+# phase space, and the prior is a ball around it. On Sprites, preset `laptop` therefore goes on after the learning rate has come
+# down: three steps for every ten before, at half the rates, with $\mathbf s_t \sim p(\mathbf s_t)$ instead of the posterior for half
+# of the clips. Such a state cannot know at which phase the window of a cycle was cut,
 # so the phase $\varphi$ is the one, of all $T$, at which the cycle fits the frames drawn best. This is a bound on the evidence
 # of the cycle whose phase is unknown and uniform, with the prior as posterior of the state, so that the KL of the motion is
 # zero:
@@ -127,15 +128,16 @@ torch.set_default_dtype(torch.float64)
 # \textstyle\sum_{t'}\log p(\mathbf x^{(\varphi)}_{t'} \mid \mathbf q_{t'}, \mathbf z)\Big] - \log T - \mathrm{KL}[q(\mathbf z \mid \mathbf
 # x)\,\|\,p(\mathbf z)].$$
 #
-# No label but $u$ is used, and no judge. It needs a cycle (D13) and is off where there is none. What it gives, and what it does
-# not, is in the table at the end of {doc}`06_generation` and in {doc}`07_disentanglement`: where content still tells the
-# action when such states come in, the decoder asks it, and not the state, which action to draw.
+# No label but $u$ is used, and no judge. It needs a cycle (D13) and is off where there is none. The variant `+first-cycle` is the
+# model before it; both are in the tables of {doc}`06_generation`. When the states come in matters. From the prior in the
+# middle of a single cycle they do little: content still tells the action then, and the decoder asks it, not the state, which
+# action to draw.
 #
 # (d20)=
 # **D20. Further periods.** A frequency that is off by $\delta$ radians per frame is late by $8\,\delta$ at the end of a training
-# window and by $1{,}000\,\delta$ at frame 1,000. Since a cycle repeats, the variant `+prior-states` draws the frames it decodes
+# window and by $1{,}000\,\delta$ at frame 1,000. Since a cycle repeats, the second cycle (D19) draws the frames it decodes
 # from up to 16 periods, more and more of them as training goes on: the same clips and the same cost, with a lever sixteen
-# times as long. Needs a cycle, too.
+# times as long. It needs a cycle, too.
 #
 # ## Errata of the paper
 #

@@ -1,0 +1,91 @@
+"""A run of two cycles: the first is trained where it is missing, taken where it is not, and never trained twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import TinyClips, tiny_config
+
+from hamrepro import checkpoint, continuation, records
+from hamrepro.errors import CheckpointError, ConfigError
+from hamrepro.presets import FIRST_CYCLE, configure
+from hamrepro.train import run_folder, train
+
+FIRST = tiny_config(model="halo-u+first-cycle", steps=3)
+SECOND = replace(
+    FIRST, model="halo-u", training=replace(FIRST.training, continues=FIRST.model, steps=2, prior_states=0.5, periods=3)
+)
+
+
+@pytest.fixture
+def go(monkeypatch, tmp_path):
+    monkeypatch.setattr(continuation, "configure", lambda *names: FIRST)
+
+    def run(config=SECOND, seed=0, runs=tmp_path / "runs", **options):
+        options = {"weights": tmp_path / "weights"} | options
+        return continuation.train_all_cycles(config, seed, TinyClips(), runs, **options)
+
+    return run
+
+
+def weights(folder, config=SECOND):
+    return checkpoint.load_latest(folder, config.sha256)[0]
+
+
+def test_both_cycles_are_trained_and_the_first_only_once(go, tmp_path, monkeypatch):
+    model, done = go()
+    first = run_folder(tmp_path / "runs", FIRST, 0)
+    assert done and checkpoint.load_latest(first, FIRST.sha256)[2]["step"] == 3
+    made = weights(run_folder(tmp_path / "runs", SECOND, 0))
+    monkeypatch.setattr(continuation, "_last_weights", lambda *given: pytest.fail("read again"))
+    again, done = go()
+    assert done and all(torch.equal(value, made[name]) for name, value in again.state_dict().items())
+
+
+def test_shipped_weights_stand_for_the_run(go, tmp_path):
+    go()
+    ran = run_folder(tmp_path / "runs", FIRST, 0)
+    path = records.weights_path(FIRST.preset, FIRST.dataset, FIRST.model, 0, tmp_path / "weights")
+    checkpoint.save_weights(path, weights(ran, FIRST), {})
+    _, done = go(runs=tmp_path / "other")
+    one, other = (weights(run_folder(tmp_path / runs, SECOND, 0)) for runs in ("runs", "other"))
+    assert done and not run_folder(tmp_path / "other", FIRST, 0).exists()
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_damaged_shipped_weights_are_refused(go, tmp_path):
+    path = records.weights_path(FIRST.preset, FIRST.dataset, FIRST.model, 0, tmp_path / "weights")
+    path.parent.mkdir()
+    path.write_bytes(b"\0" * 64)
+    path.with_suffix(".json").write_text("{}")
+    with pytest.raises(CheckpointError):
+        go()
+
+
+def test_a_first_cycle_stopped_early_stops_the_whole(go, tmp_path):
+    _, done = go(stop_after=0.0)
+    assert not done and not run_folder(tmp_path / "runs", SECOND, 0).exists()
+
+
+def test_no_run_continues_from_nothing(tmp_path):
+    with pytest.raises(ConfigError, match="first-cycle"):
+        train(SECOND, 0, TinyClips(), tmp_path / "run")
+
+
+@pytest.mark.parametrize("model", ["halo-sp", "halo-u", "halo-linear", "halo-sp+adam"])
+def test_laptop_trains_halo_on_cycles_in_two(model):
+    config, first = (configure("laptop", "sprites", name) for name in (model, f"{model}+{FIRST_CYCLE}"))
+    assert config.training.continues == first.model and not first.training.continues
+    assert config.training.learning_rate == first.training.learning_rate / 2
+    assert (config.training.steps, first.training.prior_states) == (first.training.steps * 3 // 10, 0.0)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("paper", "sprites", "halo-sp"), ("smoke", "sprites", "halo-sp"), ("laptop", "faces-procedural", "halo-sp"),
+     ("laptop", "sprites", "dsvae"), ("laptop", "sprites", "halo-sp+windows-first")],
+)  # fmt: skip
+def test_nothing_else_is_continued(names):
+    assert configure(*names).training.continues == ""
