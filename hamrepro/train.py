@@ -159,16 +159,15 @@ def _train(
     training = config.training
     rows = group.rows(training.batch)
     keep_freed_memory()
-    model = build(config, seed)
+    model, saved = build(config, seed), checkpoint.load_latest(folder, config.sha256)
     if first is not None:
         model.load_state_dict(first)
-    elif training.continues:
+    elif training.continues and saved is None:
         raise ConfigError(f"{config.model} without first weights", f"those of {training.continues}", "train_all_cycles")
     model.to(place).train()
     if group.size > 1:
         share_batch_norms(model)
     optimiser = Optimiser(model, training)
-    saved = checkpoint.load_latest(folder, config.sha256)
     done, seconds = 0, 0.0
     if saved is not None:
         _restore(saved, model, optimiser, seed, clip_set, folder, group.size)
