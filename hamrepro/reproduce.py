@@ -19,7 +19,9 @@ from hamrepro.train import run_folder, train
 #             data set               models                  seeds
 EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            ("halo-sp", "halo-u"), (0, 1, 2)),
+    ("sprites",            ("dsvae", "s3vae", "mocogan"), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
+    ("faces-procedural",   ("halo-sp", "halo-u"), (0,)),
 )  # fmt: skip
 
 

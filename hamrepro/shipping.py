@@ -52,14 +52,26 @@ def load_run(config: RunConfig, seed: int, runs: Path, clip_set: ClipSet) -> nn.
     return network.eval()
 
 
+def _before(config: RunConfig, seed: int, runs: Path, weights: Path) -> dict[str, int]:
+    """Clips and seconds of the run that this one continues: of its shipped weights, else of its folder."""
+    if not (name := config.training.continues):
+        return {"clips_seen": 0, "train_seconds": 0}
+    shipped = records.weights_path(config.preset, config.dataset, name, seed, weights)
+    if shipped.exists():
+        return checkpoint.load_weights(shipped)[1]
+    first = configure(config.preset, config.dataset, name, config.network.actions)
+    meta = finished(first, seed, runs)[2]
+    return {"clips_seen": meta["step"] * first.training.batch, "train_seconds": round(meta["train_seconds"])}
+
+
 def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: Path = records.WEIGHTS) -> Path:
-    """Write the weights of a finished run as float16, with a card: settings, seed, data, hardware, time.
+    """Write the weights of a finished run as float16, with a card: settings, seed, data, hardware, clips and time.
 
     Raises:
         CheckpointError: no finished run in the folder.
     """
     config = configure(preset, dataset, model)
-    saved = finished(config, seed, runs)
+    saved, before = finished(config, seed, runs), _before(config, seed, runs, weights)
     card = {
         "preset": preset,
         "dataset": dataset,
@@ -68,8 +80,8 @@ def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: 
         "config": config.as_dict(),
         "data_sha256": saved[2]["data_sha256"],
         "steps": saved[2]["step"],
-        "clips_seen": saved[2]["step"] * config.training.batch,
-        "train_seconds": round(saved[2]["train_seconds"]),
+        "clips_seen": saved[2]["step"] * config.training.batch + before["clips_seen"],
+        "train_seconds": round(saved[2]["train_seconds"]) + before["train_seconds"],
         "trained_on": saved[2]["environment"],
     }
     if dataset == "sprites":

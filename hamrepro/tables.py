@@ -16,22 +16,16 @@ from hamrepro.errors import RecordError
 
 PAPER = records.DATA / "paper.json"
 LABELS = {
-    "halo-sp": "HALO, H",
-    "halo-u": "HALO, skew-H",
-    "copy-first": "first frame repeated",
-    "mean-frame": "mean frame",
-    "ground-truth": "ground truth",
-    "copy-source": "source clip unchanged",
-    "shuffled-motion": "real clips, frames shuffled",
+    "halo-sp": "HALO, H", "halo-u": "HALO, skew-H", "ground-truth": "ground truth",
+    "copy-first": "first frame repeated", "mean-frame": "mean frame",
+    "copy-source": "source clip unchanged", "shuffled-motion": "real clips, frames shuffled",
     "dsvae": "DSVAE", "mocogan": "MoCoGAN", "s3vae": "S3VAE", "cdsvae": "C-DSVAE", "skd": "SKD",
     "halo-u+k9": "HALO, skew-H, 9 operators",
 }  # fmt: skip
 DATASETS = {
-    "sprites": "Sprites",
-    "sprites-procedural": "procedural Sprites (stand-in)",
-    "mug": "MUG",
-    "faces-procedural": "procedural faces (stand-in)",
-}
+    "sprites": "Sprites", "sprites-procedural": "procedural Sprites (stand-in)",
+    "mug": "MUG", "faces-procedural": "procedural faces (stand-in)",
+}  # fmt: skip
 HIGHER = {"ssim": True, "psnr": True, "mse": False, "accuracy": True, "h_y_given_x": False, "h_y": True, "is": True}
 
 
@@ -42,7 +36,9 @@ def paper() -> dict[str, Any]:
 
 
 class Cell:
-    """One quantity over the seeds that have it.
+    """One quantity over the seeds that have it, of a part of their records.
+
+    The parts: `metrics`, all test clips; `subset`, a fixed share of them; `shown`, the first of the two there is.
 
     Attributes:
         values: per seed. mean; spread: standard deviation over seeds (0 for one); low, high: the seeds' 95 %
@@ -55,7 +51,7 @@ class Cell:
         self.values: list[float] = []
         self.low, self.high, self.n = float("inf"), float("-inf"), 0
         self.seeds: list[int] = []
-        self.hardware = ""
+        self.hardware, self.share = "", False
         found = records.seeds(preset, dataset, model, results)
         why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
         self.missing = "" if found else f"not run: {why}"
@@ -63,6 +59,9 @@ class Cell:
             try:
                 record = records.read(preset, dataset, model, seed, results)
                 entries = record.get(part, {})
+                if part == "shown":
+                    whole, share = record["metrics"], record.get("subset", {})
+                    entries, self.share = (whole, self.share) if key in whole else (share, key in share or self.share)
             except RecordError as error:
                 self.missing = f"refused: {error.given}"
                 continue
@@ -88,11 +87,12 @@ class Cell:
         return stdev(self.values) if len(self.values) > 1 else 0.0
 
     def text(self, digits: int = 3) -> str:
-        """`.964 ± .002 (3)`: mean, standard deviation over seeds, number of seeds; or why there is none."""
+        """`.964 ± .002 (3)`: mean, standard deviation over seeds, their number (and clips if not all); or why not."""
         if self.missing or self.mean is None:
             return self.missing
         spread = f" ± {self.spread:.{digits}f}" if len(self.values) > 1 else ""
-        return f"{self.mean:.{digits}f}{spread} ({len(self.values)})"
+        share = f", {self.n} clips" if self.share else ""
+        return f"{self.mean:.{digits}f}{spread} ({len(self.values)}{share})"
 
     def interval(self, digits: int = 3) -> str:
         """95 % interval over characters or subjects, widest over the seeds."""
@@ -132,7 +132,7 @@ def table_1(
         for metric in ("ssim", "psnr", "mse"):
             # A trivial row has no conditioning: it is scored once.
             key = f"{metric}/{'clip' if trivial else conditioning}/{span}"
-            cell = Cell("any" if trivial else preset, dataset, model, key, results=results)
+            cell = Cell("any" if trivial else preset, dataset, model, key, "shown", results)
             printed = _printed("table-1", "mug" if dataset == "faces-procedural" else dataset, model, metric)
             row[f"{metric.upper()}, paper"] = "" if printed is None else f"{printed['value']:.{DIGITS[metric]}f}"
             row[metric.upper()] = cell.text(DIGITS[metric])
@@ -156,7 +156,7 @@ def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.Dat
     rows = []
     for table in (name for name in paper() if name.startswith("table")):
         for entry in paper()[table]:
-            cell = Cell(preset, entry["dataset"], entry["model"], entry["key"], results=results)
+            cell = Cell(preset, entry["dataset"], entry["model"], entry["key"], "shown", results)
             digits = entry.get("digits", 3)
             ours = None if cell.missing else cell.mean
             rows.append(
@@ -215,7 +215,7 @@ def table_2a(
         row = {"model": LABELS[model], "protocol": under, "supervision": "" if trivial else SUPERVISION[model]}
         for metric, reading in ((metric, reading) for reading in readings for metric in metrics):
             key = f"{metric}/{under}/{reading}"
-            cell = Cell("any" if trivial else preset, dataset, model, key, results=results)
+            cell = Cell("any" if trivial else preset, dataset, model, key, "shown", results)
             row |= _columns(f"{metrics[metric]}, {reading}", cell, printed.get((model, key), {}))
         rows.append(row)
     chance = {"accuracy": 1 / classes, "h_y_given_x": log(classes), "h_y": log(classes), "is": 1.0}
@@ -241,9 +241,9 @@ def table_2b(
         row = {"model": LABELS[model], "protocol": under}
         for reading in readings:
             place, key = "any" if trivial else preset, f"{under}/{reading}"
-            cell = Cell(place, dataset, model, f"accuracy/{key}", results=results)
+            cell = Cell(place, dataset, model, f"accuracy/{key}", "shown", results)
             row |= _columns(reading, cell, theirs.get((model, f"accuracy/{key}"), {}))
-            row[f"{reading}, blurred"] = Cell(place, dataset, model, f"accuracy-blur/{key}", results=results).text()
+            row[f"{reading}, blurred"] = Cell(place, dataset, model, f"accuracy-blur/{key}", "shown", results).text()
         rows.append(row)
     rows.append({"model": "chance"} | dict.fromkeys(readings, "0.167" if sprites else "0.019"))
     return pd.DataFrame(rows).fillna("").set_index(["model", "protocol"])
