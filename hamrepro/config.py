@@ -7,7 +7,7 @@ from hashlib import sha256
 from json import dumps, loads
 from typing import Any
 
-from hamrepro.bounds import among, check, decay, number, numbers, share, whole
+from hamrepro.bounds import among, check, decay, number, numbers, share, text, whole
 from hamrepro.errors import ConfigError
 
 
@@ -96,6 +96,7 @@ class TrainConfig:
         check(self, number(above=0, optional=True), "scale_learning_rate")
         check(self, numbers(decay, 2), "betas")
         check(self, share, "single_frame_content", "kl_warmup", "prior_states")
+        check(self, text, "continues")
         check(self, among("adam", "muon"), "optimiser")
         check(self, among("constant", "one-cycle"), "schedule")
         check(self, among("first", "cyclic", "random"), "windows")

@@ -57,5 +57,5 @@ def train_all_cycles(
             if not done:
                 return model, False
             first = _last_weights(before, seed, runs, weights)
-    left = None if stop_after is None else max(1.0, stop_after - (time.monotonic() - began))
+    left = None if stop_after is None else max(0.0, stop_after - (time.monotonic() - began))
     return train(config, seed, clip_set, folder, device=device, first=first, stop_after=left)

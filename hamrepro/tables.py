@@ -61,7 +61,7 @@ class Cell:
                 entries = record.get(part, {})
                 if part == "shown":
                     whole, share = record["metrics"], record.get("subset", {})
-                    entries, self.share = (whole, self.share) if key in whole else (share, key in share or self.share)
+                    entries, self.share = (share, True) if key in share and key not in whole else (whole, self.share)
             except RecordError as error:
                 self.missing = f"refused: {error.given}"
                 continue

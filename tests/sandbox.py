@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tiny import TinyClips
 
-from hamrepro import config, datasets, records, shipping, tables
+from hamrepro import datasets, presets, records, shipping, tables
 from hamrepro.config import RunConfig
 
 
@@ -15,7 +15,7 @@ def own_folders(monkeypatch: pytest.MonkeyPatch, folder: Path, settings: RunConf
     """Put tiny clips and settings behind every name, and results and weights under `folder`, the working folder."""
     results, weights = folder / "results", folder / "weights"
     monkeypatch.chdir(folder)
-    for module in (config, shipping):
+    for module in (presets, shipping):
         monkeypatch.setattr(module, "configure", lambda *names: settings)
     for module in (datasets, shipping):
         monkeypatch.setattr(module, "load", lambda name, split: TinyClips())

@@ -350,7 +350,7 @@ def test_from_a_folder_to_animations(folder, tmp_path, monkeypatch, capsys):
     own = config.RunConfig("smoke", "own:shapes", "halo-u", sizes.network, sizes.training)
     own = config.replace(own, network=config.replace(own.network, actions=2))
     own = config.replace(own, training=config.replace(own.training, windows="random"))
-    monkeypatch.setattr(config, "configure", lambda *names: own if names[3] == 2 else pytest.fail(str(names)))
+    monkeypatch.setattr(presets, "configure", lambda *names: own if names[3] == 2 else pytest.fail(str(names)))
     words = ("--preset", "smoke", "--dataset", f"own:{folder}", "--model", "halo-u", "--runs", tmp_path / "runs")
     assert call(monkeypatch, "animate", *words) == 2
     assert "expected: a finished run" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import hamrepro.sweep as sweep
 import hamrepro.time_to_quality as quality
 from hamrepro import records
 from hamrepro.errors import ConfigError
+from hamrepro.train import run_folder
 
 
 @pytest.fixture
@@ -58,13 +59,13 @@ def test_every_combination_is_a_job(tmp_path):
 def test_a_job_leaves_what_hand_work_leaves_and_is_skipped_when_done(tmp_path, monkeypatch):
     calls = []
 
-    def trained(config, seed, clips, folder, *, device, stop_after):
-        calls.append(folder)
+    def trained(config, seed, clips, runs, *, weights, device, stop_after):
+        calls.append(run_folder(runs, config, seed))
         return None, len(calls) > 1
 
     result = {"preset": "smoke", "dataset": "sprites-procedural", "model": "halo-u", "seed": 1, "metrics": {},
               "provenance": records.origin(config={}, hardware="", versions={}, data_sha256="")}  # fmt: skip
-    monkeypatch.setattr(sweep, "train", trained)
+    monkeypatch.setattr(sweep, "train_all_cycles", trained)
     monkeypatch.setattr(sweep, "load", lambda *names: TinyClips())
     monkeypatch.setattr(sweep, "ship", lambda *names: calls.append("ship"))
     monkeypatch.setattr(sweep, "evaluate_shipped", lambda *names, **options: result)
