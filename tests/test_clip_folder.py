@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 from test_cli import call
 from tiny import tiny_config
 
-from hamrepro import clip_files, config, datasets, figures
+from hamrepro import clip_files, config, datasets, figures, presets
 from hamrepro.animation import animate
 from hamrepro.clip_files import read, read_all, sources, square
 from hamrepro.clip_folder import ClipFolder, assign
@@ -348,8 +349,8 @@ def test_check_reads_everything(folder, monkeypatch, capsys):
 def test_from_a_folder_to_animations(folder, tmp_path, monkeypatch, capsys):
     sizes = tiny_config(steps=2)
     own = config.RunConfig("smoke", "own:shapes", "halo-u", sizes.network, sizes.training)
-    own = config.replace(own, network=config.replace(own.network, actions=2))
-    own = config.replace(own, training=config.replace(own.training, windows="random"))
+    own = replace(own, network=replace(own.network, actions=2))
+    own = replace(own, training=replace(own.training, windows="random"))
     monkeypatch.setattr(presets, "configure", lambda *names: own if names[3] == 2 else pytest.fail(str(names)))
     words = ("--preset", "smoke", "--dataset", f"own:{folder}", "--model", "halo-u", "--runs", tmp_path / "runs")
     assert call(monkeypatch, "animate", *words) == 2
