@@ -255,7 +255,7 @@ wanted = {"A, 3-way": "A/3way", "A, 9-way": "A/9way", "A-bank, 9-way": "A-bank/9
           "C, 3-way": "C/3way", "C, all right": "C/both"}  # fmt: skip
 rows = {}
 for name in tables.UNDER_B:
-    cells = {head: tables.Cell(preset, "sprites", name, f"accuracy/{key}", "shown") for head, key in wanted.items()}
+    cells = {h: tables.Cell(preset, "sprites", name, f"accuracy/{key}", "shown") for h, key in wanted.items()}
     rows[tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)
 
@@ -367,11 +367,11 @@ tables.briefly(pd.DataFrame(rows).T)
 
 # %%
 wanted = {"A, 3-way": "accuracy/A/3way", "A, view": "accuracy/A/view", "A, skin": "accuracy/A/skin",
-          "B, 3-way": "accuracy/B/3way", "C, all right": "accuracy/C/both", "KL of the state": "aggregate_kl/A/state"}  # fmt: skip
+          "B, 3-way": "accuracy/B/3way", "C, all right": "accuracy/C/both", "KL of the state": "aggregate_kl/A/state"}
 rows = {}
 for name in ("halo-sp", "halo-u"):
     for variant, cycle in (("+first-cycle", "after the first cycle"), ("", "after the second")):
-        cells = {head: tables.Cell(preset, "sprites", name + variant, key, "subset") for head, key in wanted.items()}
+        cells = {h: tables.Cell(preset, "sprites", name + variant, key, "subset") for h, key in wanted.items()}
         rows[tables.LABELS[name], cycle] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)
 
