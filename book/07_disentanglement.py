@@ -367,7 +367,8 @@ tables.briefly(pd.DataFrame(rows).T)
 
 # %%
 wanted = {"A, 3-way": "accuracy/A/3way", "A, view": "accuracy/A/view", "A, skin": "accuracy/A/skin",
-          "B, 3-way": "accuracy/B/3way", "C, all right": "accuracy/C/both", "KL of the state": "aggregate_kl/A/state"}
+          "B, 3-way": "accuracy/B/3way", "C, all right": "accuracy/C/both",
+          "KL of the state": "aggregate_kl/A/state"}
 rows = {}
 for name in ("halo-sp", "halo-u"):
     for variant, cycle in (("+first-cycle", "after the first cycle"), ("", "after the second")):
