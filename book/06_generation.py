@@ -133,7 +133,8 @@ figures.show("figure-2", preset, model, seed, kind="gif")
 # The spectrum decides what happens after the last frame anybody trained on. Two things can go wrong there. A real part makes a
 # mode grow: below, the largest one of each trained operator, and the factor by which its fastest mode grows. And a flow that
 # is bounded for ever can still be *late*: a frequency that is off by $\delta$ radians per frame is off by $1{,}000\,\delta$ at
-# frame 1,000, which eight-frame windows cannot see. That is why skew-$\mathbf H$, whose growth is zero by construction, is not
+# frame 1,000, which eight-frame windows cannot see. The second cycle of `laptop` therefore looks at sixteen periods
+# ({ref}`D20 <d20>`). What is left shows: skew-$\mathbf H$, whose growth is zero by construction, is still not
 # perfect at frames 993 to 1,000 either.
 
 # %%

@@ -18,7 +18,7 @@ from hamrepro.dynamics import HamiltonianOperators, PhaseSpace
 from hamrepro.errors import DataError
 from hamrepro.layers import sheet_layers
 from hamrepro.pixelart import draw_layers
-from hamrepro.presets import configure
+from hamrepro.presets import configure, first_cycle
 from hamrepro.randomness import generator
 from hamrepro.records import ROOT
 from hamrepro.sprites import Sprites
@@ -46,8 +46,8 @@ class Conditions(NamedTuple):
 
     @property
     def config(self) -> RunConfig:
-        """Settings of the run whose parts are timed."""
-        return configure(self.preset, self.dataset, self.model)
+        """Settings of the run whose parts are timed, the first cycle."""
+        return first_cycle(configure(self.preset, self.dataset, self.model))
 
 
 @lru_cache(maxsize=1)

@@ -5,24 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from hamrepro import checkpoint, records
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
-from hamrepro.presets import configure
-from hamrepro.shipping import finished
+from hamrepro.presets import first_cycle
+from hamrepro.shipping import last_weights
 from hamrepro.train import run_folder, train
-
-
-def _last_weights(config: RunConfig, seed: int, runs: Path, weights: Path) -> dict[str, Tensor] | None:
-    """Weights of a finished run, in float16 as they are shipped, or the shipped ones: the same numbers either way."""
-    saved = checkpoint.load_latest(run_folder(runs, config, seed), config.sha256)
-    if saved is not None and saved[2]["step"] == config.training.steps:
-        exact = finished(config, seed, runs)[0].items()
-        return {name: value.half().float() if value.is_floating_point() else value for name, value in exact}
-    shipped = records.weights_path(config.preset, config.dataset, config.model, seed, weights)
-    return checkpoint.load_weights(shipped)[0] if shipped.exists() else None
 
 
 def train_all_cycles(
@@ -35,7 +25,7 @@ def train_all_cycles(
     device: str = "cpu",
     stop_after: float | None = None,
 ) -> tuple[nn.Module, bool]:
-    """`train`, and before it the run that this one continues, where that is neither finished nor shipped. D19.
+    """`train`, and before it the run that this one continues, unless that is finished or shipped. Deviation D19.
 
     Args:
         runs: every run has its folder there. weights: shipped ones. stop_after: seconds, of all cycles together.
@@ -48,14 +38,12 @@ def train_all_cycles(
     """
     began, first, folder = time.monotonic(), None, run_folder(runs, config, seed)
     if config.training.continues and checkpoint.load_latest(folder, config.sha256) is None:
-        before = configure(config.preset, config.dataset, config.training.continues, config.network.actions)
-        first = _last_weights(before, seed, runs, weights)
-        if first is None:
-            model, done = train_all_cycles(
-                before, seed, clip_set, runs, weights=weights, device=device, stop_after=stop_after
-            )
+        before = first_cycle(config)
+        if not records.weights_path(before.preset, before.dataset, before.model, seed, weights).exists():
+            options = {"weights": weights, "device": device, "stop_after": stop_after}
+            model, done = train_all_cycles(before, seed, clip_set, runs, **options)
             if not done:
                 return model, False
-            first = _last_weights(before, seed, runs, weights)
+        first = last_weights(before, seed, runs, weights)[0]
     left = None if stop_after is None else max(0.0, stop_after - (time.monotonic() - began))
     return train(config, seed, clip_set, folder, device=device, first=first, stop_after=left)

@@ -58,7 +58,7 @@ _PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
 # What a data set or a model needs in one preset, or a model on one data set.
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("sprites-procedural", "laptop"): {"steps": 1000},
-    # Every frame of a take differs, and 468 of them are few: a narrower encoder, less content, fewer steps.
+    # Six operators of twice the dimension make dearer steps: a narrower encoder, less content, fewer steps.
     ("faces-procedural", "laptop"): {"steps": 1200, "content": 256, "encoder_widths": (16, 32, 64, 64, 16)},
     # Fewer, dearer steps: every frame is encoded where HALO encodes a window, and C-DSVAE encodes it twice.
     **{(model, "laptop"): {"steps": 1600, "kl_warmup": 0.1} for model in ("dsvae", "dsvae-factorised", "s3vae")},
@@ -135,3 +135,9 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     if preset == "laptop" and base.startswith("halo") and training.windows == "cyclic" and FIRST_CYCLE not in variants:
         training = second_cycle(training, f"{model}+{FIRST_CYCLE}")
     return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
+
+
+def first_cycle(config: RunConfig) -> RunConfig:
+    """The run that begins from nothing: the one that this run continues (Deviation D19), or itself."""
+    name = config.training.continues
+    return configure(config.preset, config.dataset, name, config.network.actions) if name else config

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from hamrepro import checkpoint, evaluate, records
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet, load
-from hamrepro.errors import CheckpointError, ConfigError, RecordError
+from hamrepro.errors import CheckpointError, ConfigError, DataError, RecordError
 from hamrepro.models import build
 from hamrepro.precision import choose_device
-from hamrepro.presets import configure
+from hamrepro.presets import configure, first_cycle
 from hamrepro.train import environment, run_folder
 
 Result = dict[str, Any]
@@ -52,16 +52,26 @@ def load_run(config: RunConfig, seed: int, runs: Path, clip_set: ClipSet) -> nn.
     return network.eval()
 
 
-def _before(config: RunConfig, seed: int, runs: Path, weights: Path) -> dict[str, int]:
-    """Clips and seconds of the run that this one continues: of its shipped weights, else of its folder."""
-    if not (name := config.training.continues):
-        return {"clips_seen": 0, "train_seconds": 0}
-    shipped = records.weights_path(config.preset, config.dataset, name, seed, weights)
-    if shipped.exists():
-        return checkpoint.load_weights(shipped)[1]
-    first = configure(config.preset, config.dataset, name, config.network.actions)
-    meta = finished(first, seed, runs)[2]
-    return {"clips_seen": meta["step"] * first.training.batch, "train_seconds": round(meta["train_seconds"])}
+def last_weights(
+    config: RunConfig, seed: int, runs: Path, weights: Path = records.WEIGHTS
+) -> tuple[dict[str, Tensor], int, int]:
+    """Weights a run ended with, rounded to float16 as they are shipped; clips it had seen, seconds it had taken.
+
+    From the run's folder, else from shipped weights: the same numbers either way.
+
+    Raises:
+        CheckpointError: the run is not finished and nothing of it is shipped, or what is shipped is damaged.
+    """
+    shipped = records.weights_path(config.preset, config.dataset, config.model, seed, weights)
+    try:
+        exact, _, meta = finished(config, seed, runs)
+    except CheckpointError:
+        if not shipped.exists():
+            raise
+        tensors, card = checkpoint.load_weights(shipped)
+        return tensors, card["clips_seen"], card["train_seconds"]
+    half = {name: value.half().float() if value.is_floating_point() else value for name, value in exact.items()}
+    return half, meta["step"] * config.training.batch, round(meta["train_seconds"])
 
 
 def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: Path = records.WEIGHTS) -> Path:
@@ -71,17 +81,16 @@ def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: 
         CheckpointError: no finished run in the folder.
     """
     config = configure(preset, dataset, model)
-    saved, before = finished(config, seed, runs), _before(config, seed, runs, weights)
-    card = {
-        "preset": preset,
-        "dataset": dataset,
-        "model": model,
-        "seed": seed,
+    saved, clips, seconds = finished(config, seed, runs), 0, 0
+    if config.training.continues:
+        _, clips, seconds = last_weights(first_cycle(config), seed, runs, weights)
+    card = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
+    card |= {
         "config": config.as_dict(),
         "data_sha256": saved[2]["data_sha256"],
         "steps": saved[2]["step"],
-        "clips_seen": saved[2]["step"] * config.training.batch + before["clips_seen"],
-        "train_seconds": round(saved[2]["train_seconds"]) + before["train_seconds"],
+        "clips_seen": saved[2]["step"] * config.training.batch + clips,
+        "train_seconds": round(saved[2]["train_seconds"]) + seconds,
         "trained_on": saved[2]["environment"],
     }
     if dataset == "sprites":
@@ -119,9 +128,8 @@ def load_shipped(
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise CheckpointError(
-            f"{path.name} does not fit {model}: {error}", "weights of this model", "git checkout -- data/weights"
-        ) from error
+        given = f"{path.name} does not fit {model}: {error}"
+        raise CheckpointError(given, "weights of this model", "git checkout -- data/weights") from error
     return network.to(choose_device(device)).eval(), card
 
 
@@ -142,9 +150,8 @@ def evaluate_shipped(
     """
     place = choose_device(device)
     if model in evaluate.TRIVIAL and (preset, seed) != ("any", 0):
-        raise ConfigError(
-            f"{model} of preset {preset}, seed {seed}", "no training: preset any, seed 0", "--preset any --seed 0"
-        )
+        given = f"{model} of preset {preset}, seed {seed}"
+        raise ConfigError(given, "no training: preset any, seed 0", "--preset any --seed 0")
     test = load(dataset, "test")
     if model in evaluate.TRIVIAL:
         generate, card = evaluate.trivial(model), {"config": {}, "sha256": None}
@@ -226,8 +233,6 @@ def compare_all(
     *, quick: bool, tolerance: float, seeds: tuple[int, ...] | None = None
 ) -> list[tuple[str, str, float, float, bool]]:
     """`compare` for every record whose data are at hand, printing one line each; data not at hand are named."""
-    from hamrepro.errors import DataError
-
     rows = []
     for names in recorded():
         if seeds is not None and names[3] not in seeds:

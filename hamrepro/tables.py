@@ -51,7 +51,7 @@ class Cell:
         self.values: list[float] = []
         self.low, self.high, self.n = float("inf"), float("-inf"), 0
         self.seeds: list[int] = []
-        self.hardware, self.share = "", False
+        self.hardware, self.share = "", part == "subset"
         found = records.seeds(preset, dataset, model, results)
         why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
         self.missing = "" if found else f"not run: {why}"

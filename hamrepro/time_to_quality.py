@@ -15,7 +15,7 @@ from hamrepro.config import RunConfig
 from hamrepro.datasets import load
 from hamrepro.errors import ConfigError
 from hamrepro.evaluate import CONDITIONINGS, SPANS, of_model, score_frames, subset
-from hamrepro.presets import configure
+from hamrepro.presets import configure, first_cycle
 from hamrepro.timing import quartiles
 from hamrepro.train import train
 
@@ -89,7 +89,7 @@ def time_to_quality(
     clips: int = 50,
     steps: int | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Seeds 0, 1, ... one after another: the entry of a benchmark's record.
+    """Seeds 0, 1, ... one after another, from nothing (the first cycle): the entry of a benchmark's record.
 
     Its `value` is the median over the runs, or None where one of them did not get there; every run is kept.
 
@@ -100,7 +100,7 @@ def time_to_quality(
         ConfigError: an unknown name or target. DataError: no data.
     """
     _parsed(target)
-    config = configure(preset, dataset, model)
+    config = first_cycle(configure(preset, dataset, model))
     if steps is not None:
         config = replace(config, training=replace(config.training, steps=steps))
     found = [one(config, seed, target, device, every, clips) for seed in range(runs)]

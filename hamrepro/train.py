@@ -163,7 +163,7 @@ def _train(
     if first is not None:
         model.load_state_dict(first)
     elif training.continues and saved is None:
-        raise ConfigError(f"{config.model} without first weights", f"those of {training.continues}", "train_all_cycles")
+        raise ConfigError(f"{config.model} without first weights", f"those of {training.continues}", "hamrepro train")
     model.to(place).train()
     if group.size > 1:
         share_batch_norms(model)

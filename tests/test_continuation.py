@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 from tiny import TinyClips, tiny_config
 
-from hamrepro import checkpoint, continuation, records
+from hamrepro import checkpoint, continuation, records, shipping
 from hamrepro.errors import CheckpointError, ConfigError
-from hamrepro.presets import FIRST_CYCLE, configure
+from hamrepro.presets import FIRST_CYCLE, configure, first_cycle
 from hamrepro.train import run_folder, train
 
 FIRST = tiny_config(model="halo-u+first-cycle", steps=3)
@@ -21,7 +22,7 @@ SECOND = replace(
 
 @pytest.fixture
 def go(monkeypatch, tmp_path):
-    monkeypatch.setattr(continuation, "configure", lambda *names: FIRST)
+    monkeypatch.setattr(continuation, "first_cycle", lambda config: FIRST)
 
     def run(config=SECOND, seed=0, runs=tmp_path / "runs", **options):
         options = {"weights": tmp_path / "weights"} | options
@@ -39,7 +40,7 @@ def test_both_cycles_are_trained_and_the_first_only_once(go, tmp_path, monkeypat
     first = run_folder(tmp_path / "runs", FIRST, 0)
     assert checkpoint.load_latest(first, FIRST.sha256)[2]["step"] == 3
     made = weights(run_folder(tmp_path / "runs", SECOND, 0))
-    monkeypatch.setattr(continuation, "_last_weights", lambda *given: pytest.fail("read again"))
+    monkeypatch.setattr(continuation, "last_weights", lambda *given: pytest.fail("read again"))
     again, done = go()
     assert done and all(torch.equal(value, made[name]) for name, value in again.state_dict().items())
 
@@ -48,11 +49,19 @@ def test_shipped_weights_stand_for_the_run(go, tmp_path):
     go()
     ran = run_folder(tmp_path / "runs", FIRST, 0)
     path = records.weights_path(FIRST.preset, FIRST.dataset, FIRST.model, 0, tmp_path / "weights")
-    checkpoint.save_weights(path, weights(ran, FIRST), {})
+    checkpoint.save_weights(path, weights(ran, FIRST), {"clips_seen": 24, "train_seconds": 1})
     _, done = go(runs=tmp_path / "other")
     one, other = (weights(run_folder(tmp_path / runs, SECOND, 0)) for runs in ("runs", "other"))
     assert done and not run_folder(tmp_path / "other", FIRST, 0).exists()
     assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_card_counts_the_clips_and_seconds_of_both_cycles(go, tmp_path, monkeypatch):
+    go()
+    monkeypatch.setattr(shipping, "configure", lambda *names: SECOND)
+    monkeypatch.setattr(shipping, "first_cycle", lambda config: FIRST)
+    path = shipping.ship(SECOND.preset, SECOND.dataset, SECOND.model, 0, tmp_path / "runs", tmp_path / "weights")
+    assert json.loads(path.with_suffix(".json").read_text())["clips_seen"] == (3 + 2) * FIRST.training.batch
 
 
 def test_damaged_shipped_weights_are_refused(go, tmp_path):
@@ -77,7 +86,7 @@ def test_no_run_continues_from_nothing(tmp_path):
 @pytest.mark.parametrize("model", ["halo-sp", "halo-u", "halo-linear", "halo-sp+adam"])
 def test_laptop_trains_halo_on_cycles_in_two(model):
     config, first = (configure("laptop", "sprites", name) for name in (model, f"{model}+{FIRST_CYCLE}"))
-    assert config.training.continues == first.model and not first.training.continues
+    assert config.training.continues == first.model and first_cycle(config) == first_cycle(first) == first
     assert config.training.learning_rate == first.training.learning_rate / 2
     assert (config.training.steps, first.training.prior_states) == (first.training.steps * 3 // 10, 0.0)
 

@@ -102,7 +102,7 @@ def test_one_edited_seed_refuses_the_cell(results, seed):
 
 def test_the_fixed_share_is_a_part_of_its_own(results):
     write(results, result(("laptop", "sprites", "halo-sp", 0), subset={KEY: entry(0.5)}))
-    assert cell(results, part="subset").text() == "0.500 (1)"
+    assert cell(results, part="subset").text() == "0.500 (1, 4 clips)"
     assert cell(results).text().startswith("not ") and cell(results, part="shown").text() == "0.500 (1, 4 clips)"
     fill(results, [0.25])
     assert cell(results, part="shown").text() == "0.250 (1)"
