@@ -179,7 +179,8 @@ pd.DataFrame(rows).T if rows else Markdown(f"No record of preset {preset}.")
 # parameters. Content starts dear and is made cheap as fast as the picture allows; motion is cheap all along, since a whole clip
 # moves on one state of twelve numbers. On the right the largest growth rate of every run on this data set. A skew
 # $\mathbf H$ cannot leave zero. A free one begins at zero too, with a positive definite $\mathbf M$, and stays there until its
-# margin is used up: this is Krein's theorem, in training ({doc}`03_symplectic`).
+# margin is used up: this is Krein's theorem, in training ({doc}`03_symplectic`). It leaves zero once more where the second
+# cycle begins, with draws from the prior and with far periods, and comes back only part of the way.
 
 # %% mystnb={"image": {"alt": "Terms of the bound and growth rates of the recorded runs"}} tags=["nbval-ignore-output"]
 def both_cycles(path):

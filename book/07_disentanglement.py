@@ -141,7 +141,7 @@ print(f"exp(2.009) = {math.exp(2.009):.2f} of 9 classes, exp(1.778) = {math.exp(
 #
 # ## The judges
 #
-# A judge is trained on real training clips, never on anything a model made, and examined on real test clips before it may score: below
+# A judge is trained on real training clips, never on anything a model made, and examined on real test clips before it may score: on Sprites, below
 # 99.9 % on any head, or less sure than $H(y \mid x) = 0.002$, it refuses ([D10](#d10)). Its hash stands in every record. Accuracy on real
 # test clips, on the same after a 3×3 box blur, and from any phase of the cycle:
 
@@ -191,7 +191,7 @@ plt.show()
 #
 # (paper-table-2)=
 # **Table 2 (a).** Motion: what the judge sees, each model under the protocol that its printed row stands for. Ours: mean ± standard
-# deviation over seeds (number of seeds). The last rows are the ceiling, three ways of doing nothing, and chance.
+# deviation over seeds (number of seeds, and of clips where a fixed share of them was scored). The last rows are the ceiling, three ways of doing nothing, and chance.
 
 # %% tags=["hide-input"]
 def shown(table, pattern):
