@@ -182,7 +182,7 @@ pd.DataFrame(rows).T if rows else Markdown(f"No record of preset {preset}.")
 # margin is used up: this is Krein's theorem, in training ({doc}`03_symplectic`). It leaves zero once more where the second
 # cycle begins, with draws from the prior and with far periods, and comes back only part of the way.
 
-# %% mystnb={"image": {"alt": "Terms of the bound and growth rates of the recorded runs"}} tags=["nbval-ignore-output"]
+# %%
 def both_cycles(path):
     second, first = pd.read_csv(path), path.with_name(path.name.replace("-seed", "+first-cycle-seed"))
     if not first.exists():
@@ -191,6 +191,7 @@ def both_cycles(path):
     return pd.concat([first, second.assign(step=second["step"] + first["step"].max())])
 
 
+# %% mystnb={"image": {"alt": "Terms of the bound and growth rates of the recorded runs"}} tags=["nbval-ignore-output"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3))
 for path in sorted(CURVES.glob(f"{preset}-{dataset}-halo-*-seed*.csv")):
     curve, name = both_cycles(path), path.stem.removeprefix(f"{preset}-{dataset}-")
