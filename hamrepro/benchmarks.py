@@ -30,7 +30,7 @@ FAR = 10_000  # frames of the long roll-out
 
 
 class Conditions(NamedTuple):
-    """What the benchmarks run on. 
+    """What the benchmarks run on.
 
     Attributes:
         rounds: turns of each race. clips: of a training step. lengths: T of the flow.

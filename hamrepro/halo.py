@@ -140,7 +140,7 @@ class Halo(nn.Module):
         if estimate.kl_frames == "all":
             elbo = elbo._replace(**self._kl_of_all_frames(content, action, cyclic))
         kept = {name: getattr(elbo, name).masked_fill(free, 0) for name in ("kl_position", "kl_momentum")}
-        return elbo._replace(**kept).terms(estimate.kl_weight)
+        return elbo._replace(**kept).terms(estimate.kl_weight, estimate.motion_kl_weight)
 
     def _some_from_prior(self, state: PhaseSpace, share: float, noise: torch.Generator) -> tuple[PhaseSpace, Tensor]:
         """A share of the states replaced by draws from the prior, and which they are (B,). Deviation D19."""

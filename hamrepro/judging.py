@@ -12,6 +12,7 @@ import torch
 from hamrepro import checkpoint, records
 from hamrepro.aggregate_posterior import prior_quality
 from hamrepro.calibration import certify
+from hamrepro.continuation import train_all_cycles
 from hamrepro.controls import TRIVIAL
 from hamrepro.datasets import ClipSet, load
 from hamrepro.disentanglement import DRAWS, evaluate_protocols
@@ -22,7 +23,7 @@ from hamrepro.judges import SHARPENING, TRAINING, Judge, judge_path, load_judge,
 from hamrepro.presets import configure
 from hamrepro.protocols import lacking, supervised
 from hamrepro.shipping import evaluate_shipped, load_shipped, record, ship
-from hamrepro.train import environment, run_folder, train
+from hamrepro.train import environment
 
 
 def ship_judge(
@@ -133,7 +134,7 @@ def recompute(
         Whether the training is finished.
     """
     config = configure(preset, dataset, model)
-    finished = train(config, seed, load(dataset, "train"), run_folder(runs, config, seed))[1]
+    finished = train_all_cycles(config, seed, load(dataset, "train"), runs, weights=weights)[1]
     if finished:
         names = (preset, dataset, model, seed)
         ship(*names, runs, weights)

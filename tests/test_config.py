@@ -94,6 +94,7 @@ WRONG = {
     "betas": [(0.9,), (0.9, 1.0), (-0.1, 0.9), 0.9],
     "single_frame_content": [-0.1, 1.1],
     "kl_warmup": [2.0],
+    "motion_kl_weight": [0.0, -1.0],
     "continues": [None, 3],
     "optimiser": ["sgd", ""],
     "schedule": ["cosine"],

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny import TinyClips, tiny_config
 
-from hamrepro import checkpoint, continuation, records, shipping
+from hamrepro import checkpoint, continuation, judging, records, shipping
 from hamrepro.errors import CheckpointError, ConfigError
 from hamrepro.presets import FIRST_CYCLE, configure, first_cycle
 from hamrepro.train import run_folder, train
@@ -98,3 +98,17 @@ def test_laptop_trains_halo_on_cycles_in_two(model):
 )  # fmt: skip
 def test_nothing_else_is_continued(names):
     assert configure(*names).training.continues == ""
+
+
+def test_recompute_goes_through_both_cycles_and_leaves_weights_and_record(monkeypatch, tmp_path):
+    monkeypatch.setattr(continuation, "first_cycle", lambda config: FIRST)
+    monkeypatch.setattr(shipping, "first_cycle", lambda config: FIRST)
+    for module in (judging, shipping):
+        monkeypatch.setattr(module, "configure", lambda *names: SECOND)
+        monkeypatch.setattr(module, "load", lambda *names: TinyClips())
+    places = {"runs": tmp_path / "runs", "weights": tmp_path / "weights", "results": tmp_path / "results"}
+    names = (SECOND.preset, SECOND.dataset, SECOND.model, 0)
+    assert judging.recompute(*names, **places)
+    assert run_folder(places["runs"], FIRST, 0).exists()
+    assert records.weights_path(*names, places["weights"]).exists()
+    assert records.read(*names, places["results"])["provenance"]["clips_seen"] > 0
