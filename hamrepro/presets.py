@@ -59,7 +59,10 @@ _PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("sprites-procedural", "laptop"): {"steps": 1000},
     # Six operators of twice the dimension make dearer steps: a narrower encoder, less content, fewer steps.
-    ("faces-procedural", "laptop"): {"steps": 1200, "content": 256, "encoder_widths": (16, 32, 64, 64, 16)},
+    **{
+        (faces, "laptop"): {"steps": 2100, "content": 256, "encoder_widths": (16, 32, 64, 64, 16)}
+        for faces in ("faces-procedural", "mug")
+    },
     # Fewer, dearer steps: every frame is encoded where HALO encodes a window, and C-DSVAE encodes it twice.
     **{(model, "laptop"): {"steps": 1600, "kl_warmup": 0.1} for model in ("dsvae", "dsvae-factorised", "s3vae")},
     ("cdsvae", "laptop"): {"steps": 1000, "kl_warmup": 0.1},

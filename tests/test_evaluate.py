@@ -201,7 +201,12 @@ def test_what_is_no_cycle_has_no_frame_1000(clips, model):
     still = TinyClips()
     still.cyclic = False
     result = evaluate_generation(trivial("copy-first"), still, conditionings=("clip",))
-    assert set(result["subset"]) == {f"{metric}/clip/{span}" for metric in METRICS for span in SPANS}
+    assert set(result["subset"]) == {f"{metric}/clip/{span}" for metric in (*METRICS, "ssim-gain") for span in SPANS}
+    assert all(result["metrics"][f"ssim-gain/clip/{span}"]["value"] == 0 for span in SPANS)
+    made = evaluate_generation(of_model(model), still)["metrics"]
+    for key in (f"{conditioning}/1-16" for conditioning in ("clip", "strict")):
+        lead = made[f"ssim/{key}"]["value"] - result["metrics"]["ssim/clip/1-16"]["value"]
+        assert made[f"ssim-gain/{key}"]["value"] == pytest.approx(lead)
 
 
 def test_evaluating_leaves_no_gradient(clips, model):
