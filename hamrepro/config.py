@@ -7,7 +7,7 @@ from hashlib import sha256
 from json import dumps, loads
 from typing import Any
 
-from hamrepro.bounds import among, check, decay, number, numbers, share, text, whole
+from hamrepro.bounds import among, check, decay, number, numbers, share, text, weight, whole
 from hamrepro.errors import ConfigError
 
 
@@ -62,7 +62,7 @@ class TrainConfig:
         schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).
         windows: `first`, frames 1..8; `cyclic`, half of the windows begin at a random phase (Deviation D13);
             `random`, any window of a longer take.
-        decoded_frames ... kl_frames, motion_kl_weight, prior_states, periods: see `hamrepro.elbo.Estimate`.
+        decoded_frames ... kl_frames, prior_states, periods, content_mmd: see `hamrepro.elbo.Estimate`.
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
         continues: the model whose run gives the first weights, same preset, data set and seed (Deviation D19).
         precision: `auto` (two-second calibration), `float32`, `bfloat16`. checkpoint_every: steps between checkpoints.
@@ -82,9 +82,9 @@ class TrainConfig:
     content_frames: str = "clip"
     single_frame_content: float = 0.0
     kl_warmup: float = 0.0
-    motion_kl_weight: float = 1.0
     prior_states: float = 0.0
     periods: int = 1
+    content_mmd: float = 0.0
     continues: str = ""
     precision: str = "auto"
     checkpoint_every: int = 500
@@ -93,8 +93,9 @@ class TrainConfig:
         check(self, whole(1), "steps", "checkpoint_every", "periods")
         check(self, whole(2), "batch")  # a batch norm needs two
         check(self, whole(1, optional=True), "decoded_frames")
-        check(self, number(above=0), "learning_rate", "muon_learning_rate", "motion_kl_weight")
+        check(self, number(above=0), "learning_rate", "muon_learning_rate")
         check(self, number(above=0, optional=True), "scale_learning_rate")
+        check(self, weight, "content_mmd")
         check(self, numbers(decay, 2), "betas")
         check(self, share, "single_frame_content", "kl_warmup", "prior_states")
         check(self, text, "continues")

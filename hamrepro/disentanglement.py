@@ -69,11 +69,18 @@ def _strata(task: Task) -> Tensor | None:
     return task.balance if pairs.shape[1] == len(task.groups.unique()) else None
 
 
-def scores(protocol: str, suffix: str, task: Task, draws: list[Answers]) -> Iterator[tuple[str, Any]]:
+def scores(
+    protocol: str, suffix: str, task: Task, draws: list[Answers], own: Tensor | None = None
+) -> Iterator[tuple[str, Any]]:
     """Entries `<metric>/<protocol>/<reading>`: accuracies of what has a target, entropies and IS of the motion.
 
-    `both`: motion and every attribute right at once. Accuracies are averaged over the draws per clip; the interval
-    resamples characters or people. Entropies in nats.
+    `both`: motion and every attribute right at once. `own-action`, `other-action`: the accuracy of the motion among
+    the clips where the content's own action is asked for, and among all others; a model whose content tells the
+    action fails at the latter. Accuracies are averaged over the draws per clip; the interval resamples characters or
+    people. Entropies in nats.
+
+    Args:
+        own: where the content lends a real clip's own action, its class (N,).
     """
     strata, right = _strata(task), {}
     for reading, target in task.targets.items():
@@ -86,6 +93,14 @@ def scores(protocol: str, suffix: str, task: Task, draws: list[Answers]) -> Iter
     for reading, values in right.items():
         entry = metrics.summary(values, task.groups, strata)
         yield f"accuracy{suffix}/{protocol}/{reading}", entry | {"draws": len(draws)}
+    if own is not None and motion in right:
+        same = (own == task.targets[motion]).numpy()
+        for name, rows in (("own-action", same), ("other-action", ~same)):
+            if rows.any():
+                entry = metrics.summary(
+                    right[motion][rows], task.groups[rows], None if strata is None else strata[rows]
+                )
+                yield f"accuracy{suffix}/{protocol}/{name}", entry | {"draws": len(draws)}
     for reading in ("9way", "3way", "6way") if suffix in ("", LATE) else ():
         if reading not in draws[0]:
             continue
@@ -148,8 +163,10 @@ def run_protocol(
 
     found = [answers_to(task, draw) for draw in range(draws if "prior" in plan[1:] else 1)]
     entries: Entries = {}
+    lent = plan.content != "prior" and protocol != "R"
+    own = clip_set.targets["action"][task.content] if lent else None
     for suffix in found[0]:
-        entries |= scores(protocol, suffix, task, [answers[suffix] for answers in found])
+        entries |= scores(protocol, suffix, task, [answers[suffix] for answers in found], own)
     if protocol == "B":
         share = task.take(torch.arange(0, len(task.groups), SHARE if len(task.groups) > SHARE * BATCH else 1))
         order = torch.arange(len(share.groups)).roll(len(share.groups) // 2 + 1)

@@ -22,10 +22,11 @@ class Estimate(NamedTuple):
             not depend on the frame it is read from (Deviation D17).
         kl_frames: `reference`, the sampled frame only; `all`, the release's sum over frames (Deviation D8).
         kl_weight: of the KL terms in the loss; 1 is the bound (Deviation D18).
-        motion_kl_weight: a further factor on the KL of position and momentum; 1 is the bound (Deviation D19).
         prior_states: share of the clips whose state is drawn from the prior instead of the posterior; the cycle is
             then taken to begin where the frames drawn fit it best, and the KL of motion is 0 (Deviation D19).
         periods: of a cycle, frames are drawn from so many periods, not one: out to frame T * periods (Deviation D20).
+        content_mmd: weight of the discrepancy between the contents of different actions, added to the loss: content
+            must not tell the action (Deviation D21).
     """
 
     decoded_frames: int | None = None
@@ -33,9 +34,9 @@ class Estimate(NamedTuple):
     single_frame_content: float = 0.0
     kl_frames: str = "reference"
     kl_weight: float = 1.0
-    motion_kl_weight: float = 1.0
     prior_states: float = 0.0
     periods: int = 1
+    content_mmd: float = 0.0
 
 
 EXACT = Estimate()
@@ -85,8 +86,8 @@ class Elbo(NamedTuple):
         """
         return cls(log_likelihood.sum(-1), posterior.position.kl(), posterior.momentum.kl(), posterior.content.kl())
 
-    def terms(self, kl_weight: float = 1.0, motion_kl_weight: float = 1.0) -> dict[str, Tensor]:
-        """Batch means under their names, first `loss`: minus the bound, its KL terms weighted (see `Estimate`)."""
-        divergence = motion_kl_weight * (self.kl_position + self.kl_momentum) + self.kl_content
+    def terms(self, kl_weight: float = 1.0) -> dict[str, Tensor]:
+        """Batch means under their names, first `loss`: minus the bound, its KL terms weighted."""
+        divergence = self.kl_position + self.kl_momentum + self.kl_content
         loss = kl_weight * divergence - self.reconstruction
         return {"loss": loss.mean()} | {name: term.mean() for name, term in self._asdict().items()}

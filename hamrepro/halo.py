@@ -8,25 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from hamrepro.config import ModelConfig
+from hamrepro.discrepancy import discrepancy
 from hamrepro.dynamics import PhaseSpace, check_index, embed
 from hamrepro.elbo import EXACT, Elbo, Estimate, Posterior
 from hamrepro.errors import ShapeError
 from hamrepro.free_dynamics import dynamics
 from hamrepro.gaussian import Gaussian, emission_log_prob
 from hamrepro.networks import ContentNetwork, Decoder, Encoder, MomentumNetwork, PositionNetwork
-
-
-@torch.no_grad()
-def _best_phase(means: Tensor, clips: Tensor, columns: Tensor) -> Tensor:
-    """Of all ways to begin a cycle, the one the drawn frames fit best: their frame numbers in it, (B, n)."""
-    frames = clips.shape[1]
-    drawn, real = means.flatten(2), clips.flatten(2)
-    errors = real.square().sum(-1)[:, None] - 2 * drawn @ real.mT
-    shifted = (columns[:, None] + torch.arange(frames, device=columns.device)[:, None]) % frames
-    rows = torch.arange(len(clips), device=columns.device)[:, None, None]
-    part = torch.arange(columns.shape[1], device=columns.device)
-    best = errors[rows, part, shifted].sum(-1).argmin(1)
-    return shifted[rows[:, 0, 0], best]
+from hamrepro.prior_states import best_phase, some_from_prior
 
 
 class Halo(nn.Module):
@@ -127,26 +116,24 @@ class Halo(nn.Module):
         z, q, p = (
             part.sample(torch.randn(part.mean.shape, generator=draw).to(action.device)) for part in posterior[:3]
         )
-        state, free = self._some_from_prior(PhaseSpace(q, p), estimate.prior_states, noise("prior"))
+        state, free = some_from_prior(PhaseSpace(q, p), estimate.prior_states, noise("prior"))
         positions = self.positions(state, action, reference, frames * estimate.periods)
         decoded = estimate.decoded_frames or frames
         columns = torch.rand(batch, frames, generator=draw).argsort(1)[:, :decoded].to(action.device)
         period = torch.randint(estimate.periods, columns.shape, generator=draw).to(action.device)
         means = self.decode(z, positions[rows[:, None], columns + frames * period])
         if estimate.prior_states:
-            columns = torch.where(free[:, None], _best_phase(means, clips, columns), columns)
+            columns = torch.where(free[:, None], best_phase(means, clips, columns), columns)
         log_likelihood = emission_log_prob(clips[rows[:, None], columns], means) * (frames / decoded)
         elbo = Elbo.of(posterior, log_likelihood)
         if estimate.kl_frames == "all":
             elbo = elbo._replace(**self._kl_of_all_frames(content, action, cyclic))
         kept = {name: getattr(elbo, name).masked_fill(free, 0) for name in ("kl_position", "kl_momentum")}
-        return elbo._replace(**kept).terms(estimate.kl_weight, estimate.motion_kl_weight)
-
-    def _some_from_prior(self, state: PhaseSpace, share: float, noise: torch.Generator) -> tuple[PhaseSpace, Tensor]:
-        """A share of the states replaced by draws from the prior, and which they are (B,). Deviation D19."""
-        free = (torch.rand(len(state.q), generator=noise) < share).to(state.q.device)
-        drawn = self.prior_state(len(state.q), noise)
-        return PhaseSpace(*(torch.where(free[:, None], *pair) for pair in zip(drawn, state, strict=True))), free
+        terms = elbo._replace(**kept).terms(estimate.kl_weight)
+        if estimate.content_mmd:
+            terms["content_mmd"] = discrepancy(posterior.content.mean, action, self.config.actions)
+            terms["loss"] = terms["loss"] + estimate.content_mmd * terms["content_mmd"]
+        return terms
 
     def _kl_of_all_frames(self, features: Tensor, action: Tensor, cyclic: Tensor | None) -> dict[str, Tensor]:
         """KL of position and momentum summed over every frame as reference (B,): the release's bound."""

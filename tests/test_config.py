@@ -94,7 +94,6 @@ WRONG = {
     "betas": [(0.9,), (0.9, 1.0), (-0.1, 0.9), 0.9],
     "single_frame_content": [-0.1, 1.1],
     "kl_warmup": [2.0],
-    "motion_kl_weight": [0.0, -1.0],
     "continues": [None, 3],
     "optimiser": ["sgd", ""],
     "schedule": ["cosine"],
@@ -103,6 +102,7 @@ WRONG = {
     "content_frames": ["frame"],
     "prior_states": [-0.1, 1.5],
     "periods": [0, 2.5],
+    "content_mmd": [-1.0],
     "precision": ["float16", "bf16"],
 }
 

@@ -20,7 +20,7 @@ LAYERS = (
     ("bounds", "config", "presets", "errors", "randomness", "_torchvision"),
     ("symplectic", "lie_groups", "gaussian", "metrics"),
     ("networks", "dynamics", "free_dynamics", "conservation"),
-    ("elbo", "linear_gaussian", "halo", "baselines", "models"),
+    ("elbo", "linear_gaussian", "discrepancy", "prior_states", "halo", "baselines", "models"),
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "clip_files", "clip_folder", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "train"),

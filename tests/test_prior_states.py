@@ -9,9 +9,9 @@ import torch
 from tiny import tiny_config
 
 from hamrepro.elbo import EXACT, Estimate
-from hamrepro.halo import _best_phase
 from hamrepro.models import build
 from hamrepro.optimiser import estimate
+from hamrepro.prior_states import best_phase
 from hamrepro.randomness import generator
 
 ACTION = torch.tensor([0, 1, 2])
@@ -36,7 +36,7 @@ def test_the_best_phase_is_found(shift):
     columns = torch.tensor([[0, 3, 5], [7, 1, 2], [4, 6, 0]])
     rows = torch.arange(3)[:, None]
     drawn = real[rows, (columns + shift) % 8] + 0.01 * torch.rand(3, 3, 3, 64, 64)
-    assert torch.equal(_best_phase(drawn, real, columns), (columns + shift) % 8)
+    assert torch.equal(best_phase(drawn, real, columns), (columns + shift) % 8)
 
 
 def test_states_from_the_prior_teach_the_decoder_and_the_operators_not_the_heads(halo):

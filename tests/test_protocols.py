@@ -110,7 +110,7 @@ def test_late_frames_are_scored_apart(clips):
             return torch.cat([made[:, :8], content], 1)
 
     found = values(run("A", Fading(), clips))
-    assert found["accuracy/A/3way"] == 1.0
+    assert found["accuracy/A/3way"] == found["accuracy/A/own-action"] == found["accuracy/A/other-action"] == 1.0
     assert found["accuracy-9-16/A/3way"] == pytest.approx(1 / 3)
     assert found["accuracy-9-16/A/skin"] == 1.0
 
@@ -152,6 +152,7 @@ def test_what_was_not_requested_has_no_accuracy(clips):
 def test_copying_the_source_is_chance_where_it_should_be(clips):
     found = values(run("A", CopySource(), clips))
     assert found["accuracy/A/3way"] == pytest.approx(1 / 3)
+    assert (found["accuracy/A/own-action"], found["accuracy/A/other-action"]) == (1.0, 0.0)
     assert found["accuracy/A/view"] == found["accuracy/A/skin"] == 1.0
     found = values(run("C", CopySource(), clips))
     assert found["accuracy/C/3way"] == found["accuracy/C/view-of-motion"] == 1.0
@@ -161,6 +162,7 @@ def test_copying_the_source_is_chance_where_it_should_be(clips):
 def test_faces(faces):
     found = values(run("A", CopySource(), faces))
     assert found["accuracy/A/6way"] == pytest.approx(1 / 6, abs=0.05)
+    assert (found["accuracy/A/own-action"], found["accuracy/A/other-action"]) == (1.0, 0.0)
     assert found["accuracy/A/identity"] == 1.0
     found = values(run("R", TRIVIAL["ground-truth"](), faces))
     assert found["accuracy/R/both"] == 1.0
