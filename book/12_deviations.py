@@ -139,6 +139,19 @@ torch.set_default_dtype(torch.float64)
 # from up to 16 periods, more and more of them as training goes on: the same clips and the same cost, with a lever sixteen
 # times as long. It needs a cycle, too.
 #
+# (d21)=
+# **D21. Content must not tell the action.** In Eq. (1) $\mathbf z$ and $\mathbf u$ are independent. Nothing in Eq. (17) holds the encoder to it, and
+# where states come from the prior it has a reason not to be: such a state says little, and which action the frames
+# show can be learnt from $\mathbf z$ as well as from the block of $\mathbf q$ that is not zero. A decoder that does so draws the *content
+# clip's* action, whatever it is asked for. So the second cycle adds to its loss, with weight 1,000, the
+# maximum mean discrepancy {cite:p}`gretton2012kernel` between the contents of every two actions of the batch,
+#
+# $$\mathrm{MMD}^2(a, b) = \mathbb E\,k(\mathbf z_a, \mathbf z_a') + \mathbb E\,k(\mathbf z_b, \mathbf z_b') - 2\,\mathbb E\,k(\mathbf z_a, \mathbf z_b),
+# \qquad k(\mathbf z, \mathbf z') = e^{-\lVert \mathbf z - \mathbf z' \rVert^2 / s},$$
+#
+# in its unbiased estimate over posterior means, $s$ the mean squared distance in the batch. {cite:t}`louizos2016vfae` keep a code apart from a
+# label by the same term. It needs no label but $\mathbf u$. {doc}`07_disentanglement` has the numbers with and without it.
+#
 # ## Errata of the paper
 #
 # Numbers refer to version 1, {cite:t}`khan2021halo`.

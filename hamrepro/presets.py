@@ -72,7 +72,7 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-FIRST_CYCLE = "first-cycle"
+FIRST_CYCLE, NO_MMD = "first-cycle", "no-mmd"
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -81,24 +81,25 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "windows-first": {"windows": "first"},
     "adam": {"optimiser": "adam", "schedule": "one-cycle"},
     FIRST_CYCLE: {},
+    NO_MMD: {},
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
 }
 
 
-def second_cycle(training: TrainConfig, after: str) -> TrainConfig:
+def second_cycle(training: TrainConfig, after: str, content_mmd: float = 1000.0) -> TrainConfig:
     """What follows the first cycle of the learning rate: fewer steps at half of it, with states from the prior. D19.
 
     Args:
-        training: of the first cycle. after: the model whose weights it begins with.
+        training: of the first cycle. after: the model whose weights it begins with. content_mmd: Deviation D21.
     """
     rates = ("learning_rate", "scale_learning_rate", "muon_learning_rate")
     halved = {name: rate / 2 for name in rates if (rate := getattr(training, name)) is not None}
     content = "apart" if training.content_frames == "window" else training.content_frames
     return replace(
         training, continues=after, steps=training.steps * 3 // 10, prior_states=0.5, periods=16,
-        content_frames=content, kl_warmup=0.0, **halved,
+        content_mmd=content_mmd, content_frames=content, kl_warmup=0.0, **halved,
     )  # fmt: skip
 
 
@@ -136,7 +137,8 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     training_fields = {key: value for key, value in changes.items() if hasattr(training, key)}
     training = replace(training, **training_fields)
     if preset == "laptop" and base.startswith("halo") and training.windows == "cyclic" and FIRST_CYCLE not in variants:
-        training = second_cycle(training, f"{model}+{FIRST_CYCLE}")
+        first = "+".join([base, *(variant for variant in variants if variant != NO_MMD), FIRST_CYCLE])
+        training = second_cycle(training, first, 0.0 if NO_MMD in variants else 1000.0)
     return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
 
 
