@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from hamrepro.errors import DataError
 from hamrepro.face_crops import SIDE, Variant, crop, decode, face_box
+from hamrepro.places import folder_of
 
 SCHEMA = 1
 Manifest = dict[str, Any]
@@ -48,9 +49,9 @@ class Source:
 
 def cache_folder() -> Path:
     """Where caches are kept: `HAMREPRO_CACHE`, else the user's cache folder."""
-    chosen = os.environ.get("HAMREPRO_CACHE", "").strip()
-    if chosen:
-        return Path(chosen).expanduser()
+    chosen = folder_of("HAMREPRO_CACHE")
+    if chosen is not None:
+        return chosen
     try:
         from pooch import os_cache
     except ImportError:

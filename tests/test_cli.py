@@ -83,7 +83,7 @@ def test_refused(run, kind):
     assert code == 2
     assert err.partition(":")[0].endswith("Error") and "Traceback" not in err
     assert len(err.strip().splitlines()) <= 4
-    assert "expected:" in err
+    assert "expected:" in err and "  next: " in err
 
 
 USAGE = {
