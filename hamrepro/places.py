@@ -21,6 +21,18 @@ def folder_of(variable: str) -> Path | None:
         raise DataError(f"{variable}={given}: {error}", "a folder", f"set {variable} to a whole path") from error
 
 
+def cache_folder() -> Path:
+    """Where caches are kept: `HAMREPRO_CACHE`, else the user's cache folder."""
+    chosen = folder_of("HAMREPRO_CACHE")
+    if chosen is not None:
+        return chosen
+    try:
+        from pooch import os_cache
+    except ImportError:
+        return Path.home() / ".cache" / "hamrepro"
+    return Path(os_cache("hamrepro"))
+
+
 def read(path: Path, at_most: int) -> bytes:
     """The first bytes of a file; a pipe is not waited for, a device or a huge file not read to its end.
 

@@ -190,9 +190,7 @@ def spoil_beyond_memory(path: Path) -> None:
         (spoil_pipe, "another picture"), (spoil_device, "another picture"), (spoil_beyond_memory, "another picture"),
     ],
 )  # fmt: skip
-def test_unreadable_sheets(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spoil: Callable[[Path], None], words: str
-):
+def test_unreadable_sheets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spoil: Callable[[Path], None], words: str):
     path = tmp_path / "hair" / "a.png"
     path.parent.mkdir()
     path.write_bytes(GOOD)
