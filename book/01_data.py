@@ -79,6 +79,7 @@ pd.DataFrame({action: {
 # The pictures on this page are drawn live, from the real sheets where they are at hand and from the stand-in always. Without
 # the sheets the committed rendering of the real ones is shown.
 
+
 # %% tags=["hide-input"]
 def show(name, rows_of):
     def picture(dataset):
@@ -89,6 +90,7 @@ def show(name, rows_of):
 
 # %% [markdown]
 # Layer by layer, for two frames of one spell:
+
 
 # %%
 def building(clip_set):
@@ -105,6 +107,7 @@ show("data-layers", building)
 # %% [markdown]
 # The values of the four attributes, one row each:
 
+
 # %%
 def attributes(clip_set):
     steps = torch.tensor([216, 36, 6, 1])
@@ -118,6 +121,7 @@ show("data-attributes", attributes)
 
 # %% [markdown]
 # The nine action-views of one test character, each from $t = 1$ to $8$:
+
 
 # %%
 def action_views(clip_set):
@@ -161,6 +165,7 @@ pd.Series({name: f"{size / 1e6:,.0f} MB" for name, size in sizes.items()}, name=
 # scikit-image's cascade, crops it once per take, scales it to 64×64 and keeps every second frame, as Section 4 says.
 # The stand-in is written in the same tree and goes through the same reader, cropper and splits; its people have drawn
 # identities, and their expressions are sums of facial action units that rise, hold and fall.
+
 
 # %%
 def expressions(_):

@@ -257,8 +257,7 @@ for name, (family, start) in starts.items():
     variances = torch.linalg.eigvalsh(carried @ carried.mT)
     axis.plot(range(1, 17), variances[:, -1], ".-", label=name)
 axis.set(yscale="log", xlabel="frame t", ylabel="largest variance of p(s_t)")
-axis.legend();
-
+axis.legend()
 # %% [markdown]
 # ## The terms, checked
 #
@@ -284,6 +283,7 @@ pd.DataFrame({"equals torch.distributions": (q.kl() - exact).abs() < 1e-12,
 # ({doc}`15_reference`, `linear_gaussian`), and every distribution above can be written down. A clip of five frames and four
 # pixels, two operators of each family, codes drawn at random: what holds for skew-$\mathbf H$ and not for $\mathbf H$ is the step
 # that the note above calls a choice.
+
 
 # %%
 def lines(family):
@@ -329,8 +329,7 @@ for axis, frames in zip(axes, (8, 2), strict=True):
     axis.axhline(evidence, color="C1", ls="--", label="log evidence")
     axis.set(xlabel="σ of q(s)", ylim=(evidence - 2.5, evidence + 0.3), title=f"T = {frames}")
 axes[0].set_ylabel("nats")
-axes[1].legend(loc="lower right");
-
+axes[1].legend(loc="lower right")
 # %% [markdown]
 # ## What a nat buys
 #

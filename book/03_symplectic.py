@@ -76,8 +76,7 @@ for radius in (0.4, 0.8, 1.2):
     time.plot(theta, q, label=f"q, energy {radius**2 / 2:.2f}")
 plane.set(aspect="equal", xlabel="q", ylabel="p", title="orbits of SO(2)")
 time.set(xlabel="t, radians", ylabel="q(t)", title="what a decoder would see")
-time.legend(loc="upper center");
-
+time.legend(loc="upper center")
 # %% [markdown]
 # The three definitions once more, each asked of something that has the property and of something that has not:
 
@@ -144,14 +143,17 @@ pd.DataFrame({"holds": checks})
 torch.manual_seed(0)
 H = sy.sp_element(torch.randn(12, 12) / 4)
 matrices = {"H": H, "exp(H)": exp(H), "exp(-3 H)": exp(-3 * H)}
-pd.DataFrame({
-    name: {
-        "algebra: (JH)ᵀ = JH (Definition 6)": sy.is_hamiltonian(matrix),
-        "group: ΦᵀJΦ = J (Definitions 1, 5)": sy.is_symplectic(matrix),
-        "determinant 1 (volume kept)": abs(float(matrix.det()) - 1) < 1e-9,
-        "trace 0 (the term of Eq. 23 drops out)": abs(float(matrix.trace())) < 1e-9,
-    } for name, matrix in matrices.items()
-})
+pd.DataFrame(
+    {
+        name: {
+            "algebra: (JH)ᵀ = JH (Definition 6)": sy.is_hamiltonian(matrix),
+            "group: ΦᵀJΦ = J (Definitions 1, 5)": sy.is_symplectic(matrix),
+            "determinant 1 (volume kept)": abs(float(matrix.det()) - 1) < 1e-9,
+            "trace 0 (the term of Eq. 23 drops out)": abs(float(matrix.trace())) < 1e-9,
+        }
+        for name, matrix in matrices.items()
+    }
+)
 
 # %% [markdown]
 # ## How much freedom: H and skew-H
@@ -170,6 +172,7 @@ pd.DataFrame({
 # released code sets $\mathbf S = 0$ instead, $d(d+1)/2$ numbers, a set that is not closed under the bracket
 # ([D1](#d1)). The dimensions below are ranks, computed by pushing a basis of all matrices through the library's
 # parametrisations.
+
 
 # %%
 def rank(elements):
@@ -261,7 +264,7 @@ for family in ("u", "elliptic"):
     E = sy.energy(H, orbit)
     axis.plot((E / E[0] - 1).abs().clamp_min(1e-9), label=family)
 axis.set(yscale="log", ylim=(1e-9, 1e-2), xlabel="frame", ylabel="|E(t) / E(0) - 1|")
-axis.legend();
+axis.legend()
 
 # %% [markdown]
 # ## What is *not* promised
@@ -273,6 +276,7 @@ axis.legend();
 #
 # Table 1 asks for 16 frames from a model trained on 8. This is what a small real part does to them, and to a clip of 100
 # or 1,000 frames.
+
 
 # %%
 def growth(rate, frame):
@@ -302,8 +306,7 @@ for (name, H), marker in zip(members.items(), "osD", strict=True):
     time.plot((sy.flow_powers(H[None], 101)[0, 100:] @ torch.ones(12)).norm(dim=-1), label=name)
 plane.set(xlabel="Re λ, per frame", ylabel="Im λ, radians per frame", title="spectrum")
 time.set(yscale="log", xlabel="frame", ylabel="|s(t)|", title="orbit of one state")
-time.legend();
-
+time.legend()
 # %% [markdown]
 # ## Krein's theorem: why a good start stays good
 #
@@ -328,7 +331,7 @@ for axis, sign in zip(axes, (1, -1), strict=True):
     axis.plot(omega, values.imag.sort().values[:, 2:], color="C0")
     axis.plot(omega, 4 * values.real.max(-1).values, color="C1")
     axis.set(xlabel="second frequency", title=f"energies of {'equal' if sign > 0 else 'opposite'} sign")
-axes[0].set_ylabel("Im λ (blue), 4 max Re λ (orange)");
+axes[0].set_ylabel("Im λ (blue), 4 max Re λ (orange)")
 
 # %% [markdown]
 # So there is a computable safety margin. By Weyl's inequality $\mathbf M$ stays positive definite, and the spectrum stays
@@ -336,6 +339,7 @@ axes[0].set_ylabel("Im λ (blue), 4 max Re λ (orange)");
 # the reason for the start we use ([D14](#d14)): $d$ uncoupled oscillators with frequencies spread over
 # $(0, \pi)$ radians per frame, the range a clip sampled once a frame can tell apart. The release's start, a random
 # orthogonal symmetric part, has real pairs from the first step.
+
 
 # %%
 def begin(family, start="oscillators"):
@@ -367,6 +371,7 @@ pd.DataFrame({**starts, "sp, the release's start": begin("sp", "random")}).T
 #
 # Everything so far held for any operator. Now for the shipped ones, trained on Sprites (preset `laptop`): first the three exact
 # properties, in float32 and on sixteen frames.
+
 
 # %%
 def trained(name, dataset="sprites"):
@@ -415,7 +420,7 @@ for power, label, width in ((1, "H: the energy", 6), (3, "H³", 3.5), (5, "H⁵"
     axis.plot(F / F[0], label=f"F of {label}", lw=width)
 axis.plot(orbit[:, :6].square().sum(-1) / orbit[0, :6].square().sum(), label="|q|², not conserved", lw=1)
 axis.set(xlabel="frame", ylabel="relative to frame 1", ylim=(0, 1.6))
-axis.legend(ncols=4, loc="upper center");
+axis.legend(ncols=4, loc="upper center")
 
 # %% [markdown]
 # ### Phase portraits and spectra
@@ -426,6 +431,7 @@ axis.legend(ncols=4, loc="upper center");
 # as a line, since $e^{t\mathbf H}$ has no need of whole frames. Where the second eight points lie on the first, frame 9 is
 # frame 1.
 
+
 # %%
 def plane(H):
     """Two coordinates in which the oscillation nearest one turn a clip is a circle."""
@@ -433,6 +439,7 @@ def plane(H):
     once = (values.imag - 2 * math.pi / 8).abs().argmin()
     basis = torch.stack([vectors[:, once].real, vectors[:, once].imag], 1)
     return torch.linalg.pinv(basis)
+
 
 # %% mystnb={"image": {"alt": "Spectra of the learned operators and phase portraits of three actions"}} tags=["nbval-ignore-output"]
 actions = ("walk", "spellcast", "slash")
@@ -448,8 +455,7 @@ for k, (name, axis) in enumerate(zip(actions, axes[1:], strict=True)):
     axis.plot(*path, color=f"C{k}", lw=0.7)
     axis.plot(*path[:, ::20], "o", color=f"C{k}", ms=3)
     axis.set(title=name, aspect="equal", xticks=[], yticks=[])
-axes[0].set(xticks=range(3), xticklabels=[a[:5] for a in actions], title="Im λ, radians a frame");
-
+axes[0].set(xticks=range(3), xticklabels=[a[:5] for a in actions], title="Im λ, radians a frame")
 # %% [markdown]
 # ### Energy along real clips
 #
@@ -474,4 +480,4 @@ for k, name in enumerate(actions):
     axis.plot(range(1, 9), E[k], ".-", label=name)
     axis.plot([1, 8], [E[k, 0], sy.energy(H[action[k]], flow[k])], "--", color=f"C{k}", lw=0.8)
 axis.set(xlabel="frame the state is read from", ylabel="E(q, p)")
-axis.legend(ncols=3);
+axis.legend(ncols=3)

@@ -26,7 +26,8 @@ pd.set_option("display.width", 140, "display.max_columns", 12, "display.max_colw
 # ## Reading a network
 #
 # A hook on every layer that has no children is enough. Batch norms and activations are folded into the row of the layer
-# they follow, as the paper prints them. 
+# they follow, as the paper prints them.
+
 
 # %%
 def sizes(layer):
@@ -59,6 +60,7 @@ def read(network, *inputs):
     table = pd.DataFrame(rows).set_index("layer").rename_axis(None)
     return table.assign(then=table["then"].map(" → ".join), numbers=table["numbers"].map("{:,}".format))
 
+
 # %%
 config = ModelConfig()
 model = Halo(config)
@@ -86,6 +88,7 @@ read(model.encoder, frames)
 # The printed decoder does not give a frame. Four transposed convolutions with kernel 5, stride 2 and padding 2 take a side
 # $n$ to $2n - 1$, and the last layer has 256 kernels. With one row of output padding $n$ becomes $2n$, and from a start of
 # 4×4 four of them end exactly at 64:
+
 
 # %%
 def side(start, steps, output_padding):

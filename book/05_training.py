@@ -97,6 +97,7 @@ pd.Series({"clips (B, T, 3, 64, 64)": str(tuple(batch.clips.shape)),
 # the number to watch, the largest real part among the eigenvalues of each operator ({doc}`03_symplectic`): zero means that the flow of that action neither
 # grows nor shrinks.
 
+
 # %%
 def terms_of(network):
     with torch.no_grad():  # on a copy: looking changes no running statistics
@@ -123,8 +124,7 @@ left.legend()
 rates = log.filter(like="growth_rate")
 right.plot(log["step"], rates, ".-", label=[f"action {k + 1}" for k in range(rates.shape[1])])
 right.set(xlabel="step", ylabel="max Re λ, per frame", ylim=(-0.01, 0.1))
-right.legend();
-
+right.legend()
 # %% [markdown]
 # And the claim about killed runs, tried: the same training, stopped after its first step, then continued in another call.
 # Weights and both optimisers' moments are the same bytes. The test suite does this with real kills at random instants, in float32
@@ -181,6 +181,7 @@ pd.DataFrame(rows).T if rows else Markdown(f"No record of preset {preset}.")
 # $\mathbf H$ cannot leave zero. A free one begins at zero too, with a positive definite $\mathbf M$, and stays there until its
 # margin is used up: this is Krein's theorem, in training ({doc}`03_symplectic`). It leaves zero once more where the second
 # cycle begins, with draws from the prior and with far periods, and comes back only part of the way.
+
 
 # %%
 def both_cycles(path):

@@ -64,6 +64,7 @@ if recompute:
 # **Table 1.** Sequence generation, 16 frames, `clip` conditioning. Ours: mean ± standard deviation over seeds (number of
 # seeds), then the 95 % interval. The last three rows are what any model must beat, or cannot.
 
+
 # %%
 def transposed(table):
     return table.T.replace("", "·").rename_axis(columns=None)

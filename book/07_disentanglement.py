@@ -114,6 +114,7 @@ figures.show("protocols", preset, model, seed)
 # the three asks whether the class is the *right* one: a model that always does what it was not asked to do scores perfectly.
 # They mean something beside the accuracy only.
 
+
 # %%
 def scores(probabilities):
     p = np.array(probabilities)
@@ -175,8 +176,13 @@ pd.DataFrame(sureness).T.rename_axis(["judge", "reading"])
 # Confusion on the test clips, true class down, answer across. A row is what became of one class.
 
 # %% mystnb={"image": {"alt": "Confusion matrices of the Sprites judge for action-view and the four attributes"}} tags=["nbval-ignore-output", "hide-input"]
-heads = [(head, score["confusion"]) for name, card in cards.items() if "blur" not in name
-         for head, score in card.get("test", {}).items() if head not in ("3way", "view", "identity")]
+heads = [
+    (head, score["confusion"])
+    for name, card in cards.items()
+    if "blur" not in name
+    for head, score in card.get("test", {}).items()
+    if head not in ("3way", "view", "identity")
+]
 figure, axes = plt.subplots(1, len(heads), figsize=(7.2, 1.9))
 for axis, (title, counts) in zip(np.atleast_1d(axes), heads, strict=True):
     counts = np.array(counts)
@@ -192,6 +198,7 @@ plt.show()
 # (paper-table-2)=
 # **Table 2 (a).** Motion: what the judge sees, each model under the protocol that its printed row stands for. Ours: mean ± standard
 # deviation over seeds (number of seeds, and of clips where a fixed share of them was scored). The last rows are the ceiling, three ways of doing nothing, and chance.
+
 
 # %% tags=["hide-input"]
 def shown(table, pattern):
@@ -366,9 +373,14 @@ tables.briefly(pd.DataFrame(rows).T)
 # clips take their state from the prior (deviation {ref}`D19 <d19>`). Before and after, same seed, a fixed share of the test clips, one draw:
 
 # %%
-wanted = {"A, 3-way": "accuracy/A/3way", "A, view": "accuracy/A/view", "A, skin": "accuracy/A/skin",
-          "B, 3-way": "accuracy/B/3way", "C, all right": "accuracy/C/both",
-          "KL of the state": "aggregate_kl/A/state"}
+wanted = {
+    "A, 3-way": "accuracy/A/3way",
+    "A, view": "accuracy/A/view",
+    "A, skin": "accuracy/A/skin",
+    "B, 3-way": "accuracy/B/3way",
+    "C, all right": "accuracy/C/both",
+    "KL of the state": "aggregate_kl/A/state",
+}
 rows = {}
 for name in ("halo-sp", "halo-u"):
     for variant, cycle in (("+first-cycle", "after the first cycle"), ("", "after the second")):

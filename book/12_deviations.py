@@ -170,6 +170,7 @@ torch.set_default_dtype(torch.float64)
 # $\mathbf H$. The dimension of what they leave is a rank, whatever anybody's parametrisation ([D1](#d1)). The paper's skew-$\mathbf H$
 # would have 15 numbers where the group it names has 36, the release's has 21.
 
+
 # %%
 def solutions(d, *equations):
     basis = torch.eye(4 * d * d).view(-1, 2 * d, 2 * d)
@@ -274,6 +275,7 @@ pd.DataFrame(columns)
 # **The exponential** is a Taylor series of ten terms without scaling whose first term is the identity of size $K$ instead of
 # $2d$; it fails for every $K \neq 2d$. With the right size it is good at the start of training and leaves the group as soon as $\mathbf H$
 # has grown.
+
 
 # %%
 def taylor(H, terms=10):

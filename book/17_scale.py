@@ -65,6 +65,7 @@ pd.Series({name: str(part.dtype).split(".")[1] for name, part in parts.items()},
 # network once it enters in it. So two places decide: where frames enter the encoder and where a vector becomes a map in
 # the decoder. A layer that breaks the chain costs a copy of every map after it; here none does.
 
+
 # %%
 def layouts(model):
     seen = {}
@@ -104,6 +105,7 @@ pd.Series({name: bench.shown(float(size), "B") for name, size in sizes.items()},
 # Batches are composited on the device from layers that are on it, clips are chosen by a rule and not by a loader, and no
 # value of the loop is read back but every 25 steps, when the terms of the bound are logged and looked at for NaN. On a
 # GPU the step of preset `paper` should then be limited by its convolutions.
+
 
 # %%
 def throughput(found):

@@ -216,6 +216,7 @@ plt.show()
 # %% [markdown]
 # Six people, six expressions, frames 1 to 16 as a model sees them: anger, disgust, fear, happiness, sadness, surprise.
 
+
 # %% mystnb={"image": {"alt": "Six strips from neutral to apex: anger, disgust, fear, happiness, sadness, surprise"}}
 def clip_of(person, expression):
     length = len(perform(person, expression, 0))
@@ -255,6 +256,7 @@ pd.DataFrame(rows).T.rename_axis(["partition", "split"])
 #
 # MUG, 16 frames, `clip` conditioning, with the commands that fill each row ({doc}`06_generation` explains the columns):
 
+
 # %%
 def transposed(table):
     return table.T.replace("", "·").rename_axis(columns=None)
@@ -290,6 +292,7 @@ pd.DataFrame(rows).T
 # A frame can be wrong for two reasons: the model does not know the motion, or it cannot draw the frame. The dotted line takes the first reason
 # away: the state of every frame is read from that frame itself, so that nothing has to be predicted. What is missing from 1
 # on that line is drawing. What `strict` lies below it is prediction, from one frame and the label.
+
 
 # %% tags=["hide-input"]
 def per_frame(network, people):

@@ -64,11 +64,7 @@ def code_sha256(*modules: str) -> str:
 
 def crop_take(source: Source, variant: Variant) -> tuple[np.ndarray, Manifest]:
     """Faces of one take, uint8 (F, 64, 64, 3), and its line of the manifest. F = 0 with a `reason` when left out,
-    `expected` where the protocol says so.
-
-    Raises:
-        DataError: files that are gone, or may not be read.
-    """
+    `expected` where the protocol says so. A `DataError` where its files are gone or may not be read."""
     line: Manifest = {
         "key": source.key,
         "subject": source.subject,
