@@ -189,6 +189,8 @@ def main() -> None:
         app()
     except HamreproError as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
+        if not error.next_step:
+            typer.echo(f"  next: python -m hamrepro {sys.argv[1]} --help", err=True)
         sys.exit(2)
 
 

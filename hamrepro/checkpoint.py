@@ -57,7 +57,8 @@ def lock(folder: Path) -> Iterator[None]:
                 f"{folder} is in use by another process", "one process a run", "wait for it to end"
             ) from error
         for leftover in folder.glob(".*.tmp"):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            with suppress(OSError):  # a link, or another user's: it is in nobody's way
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         yield
 
 
@@ -191,7 +192,7 @@ def load_latest(folder: Path, config_sha256: str) -> State | None:
     Raises:
         CheckpointError: states exist, none of them verifies.
     """
-    states = sorted(folder.glob("state-*"), reverse=True)
+    states = sorted(folder.glob("state-*"), reverse=True) if os.path.isdir(folder) else []
     faults = []
     for path in states:
         try:
@@ -203,7 +204,7 @@ def load_latest(folder: Path, config_sha256: str) -> State | None:
         raise CheckpointError(
             f"none of the {len(states)} states in {folder} can be used; newest: {faults[0].given}",
             faults[0].expected,
-            f"delete {folder} to start again",
+            f"another --runs folder, or delete {folder} to start again",
         )
     return None
 

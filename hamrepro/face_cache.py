@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import shutil
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from tqdm import tqdm
 
 from hamrepro.errors import DataError
 from hamrepro.face_crops import SIDE, Variant, crop, decode, face_box
+from hamrepro.places import cache_folder as cache_folder
 
 SCHEMA = 1
 Manifest = dict[str, Any]
@@ -46,18 +49,6 @@ class Source:
     read: Callable[[Sequence[int]], Iterable[bytes]]
 
 
-def cache_folder() -> Path:
-    """Where caches are kept: `HAMREPRO_CACHE`, else the user's cache folder."""
-    chosen = os.environ.get("HAMREPRO_CACHE", "").strip()
-    if chosen:
-        return Path(chosen).expanduser()
-    try:
-        from pooch import os_cache
-    except ImportError:
-        return Path.home() / ".cache" / "hamrepro"
-    return Path(os_cache("hamrepro"))
-
-
 def code_sha256(*modules: str) -> str:
     """Hash of the modules' code without comments, docstrings and layout: what other code drew is drawn again."""
     digest = hashlib.sha256()
@@ -73,7 +64,7 @@ def code_sha256(*modules: str) -> str:
 
 def crop_take(source: Source, variant: Variant) -> tuple[np.ndarray, Manifest]:
     """Faces of one take, uint8 (F, 64, 64, 3), and its line of the manifest. F = 0 with a `reason` when left out,
-    `expected` where the protocol says so."""
+    `expected` where the protocol says so. A `DataError` where its files are gone or may not be read."""
     line: Manifest = {
         "key": source.key,
         "subject": source.subject,
@@ -96,8 +87,9 @@ def crop_take(source: Source, variant: Variant) -> tuple[np.ndarray, Manifest]:
             pictures.append(decode(data, f"frame {number}"))
     except DataError as error:
         return none, line | {"reason": error.given}
-    except OSError as error:
-        return none, line | {"reason": f"cannot be read: {error.strerror}"}
+    except OSError as error:  # it may pass, and a take that is left out stays out
+        again = "run the same command again once they are: it goes on"
+        raise DataError(f"{source.key} cannot be read: {error}", "files you may read, in their place", again) from error
     if len({picture.shape for picture in pictures}) > 1:
         return none, line | {"reason": "frames of different sizes"}
     box = face_box([pictures[round(p * (len(pictures) - 1))] for p in variant.probes], variant.margin)
@@ -153,7 +145,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         DataError: finished once, but damaged since.
     """
     path, frames = folder / "manifest.json", folder / "frames.npy"
-    if not path.exists():
+    if not os.path.exists(path):
         return None
     again = f"remove {folder} and run the command again"
     try:
@@ -174,6 +166,15 @@ def open_frames(folder: Path) -> np.ndarray:
 
 def _part(folder: Path, source: Source) -> Path:
     return folder / "parts" / f"{hashlib.sha256(source.key.encode()).hexdigest()[:24]}.npz"
+
+
+def _read_part(folder: Path, source: Source, name: str) -> np.ndarray:
+    try:
+        with np.load(_part(folder, source)) as part:
+            return part[name]
+    except (BadZipFile, EOFError, ValueError, KeyError, zlib.error) as error:
+        again = f"remove {folder} and run the command again"
+        raise DataError(f"damaged {_part(folder, source)} ({error})", "a take as it was stored", again) from error
 
 
 def _crop_into(source: Source, *, folder: Path, variant: Variant) -> None:
@@ -210,10 +211,7 @@ def _fill(
 
 def _pack(folder: Path, identity: Manifest, sources: Sequence[Source]) -> Manifest:
     """Join the takes' files into frames.npy, then write the manifest, then drop the parts."""
-    lines: list[Manifest] = []
-    for source in sources:
-        with np.load(_part(folder, source)) as part:
-            lines.append(json.loads(str(part["line"])))
+    lines: list[Manifest] = [json.loads(str(_read_part(folder, source, "line"))) for source in sources]
     total = sum(line["frames"] for line in lines)
     if not total:
         reasons = sorted({line["reason"] for line in lines})[:3]
@@ -225,8 +223,7 @@ def _pack(folder: Path, identity: Manifest, sources: Sequence[Source]) -> Manife
     unfinished, digest, at = folder / "frames.tmp.npy", hashlib.sha256(), 0
     packed = np.lib.format.open_memmap(unfinished, "w+", np.uint8, (total, SIDE, SIDE, 3))
     for source, line in zip(sources, lines, strict=True):
-        with np.load(_part(folder, source)) as part:
-            faces = part["faces"]
+        faces = _read_part(folder, source, "faces")
         packed[at : at + len(faces)] = faces
         digest.update(faces.tobytes())
         line["offset"], at = at, at + len(faces)

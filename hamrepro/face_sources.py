@@ -11,11 +11,12 @@ from pathlib import Path
 
 from hamrepro.errors import ConfigError, DataError
 from hamrepro.face_cache import Manifest, Source, build, cache_folder, code_sha256, read_manifest
-from hamrepro.face_crops import variant
+from hamrepro.face_crops import LARGEST, variant
 from hamrepro.facs.expressions import EXPRESSIONS, take_frames
 from hamrepro.facs.identities import SUBJECTS
 from hamrepro.facs.tree import TAKES, take_path
 from hamrepro.mug import Report, Take, check
+from hamrepro.places import read
 
 NAMES = ("faces-procedural", "mug")
 DRAWING = tuple(
@@ -32,7 +33,7 @@ def _drawn(subject: int, expression: str, take: int, seed: int, numbers: Sequenc
 
 
 def _stored(files: tuple[Path, ...], numbers: Sequence[int]) -> Iterator[bytes]:
-    return (files[number].read_bytes() for number in numbers)
+    return (read(files[number], LARGEST) for number in numbers)
 
 
 def drawn_sources(subjects: Iterable[int], seed: int = 0) -> list[Source]:

@@ -20,7 +20,7 @@ from hamrepro.config import TrainConfig
 from hamrepro.datasets import ClipSet
 from hamrepro.errors import CheckpointError, JudgeError
 from hamrepro.optimiser import Optimiser
-from hamrepro.precision import choose_precision
+from hamrepro.precision import choose_device, choose_precision
 from hamrepro.randomness import generator
 from hamrepro.records import WEIGHTS
 
@@ -37,8 +37,10 @@ FACES_HEADS = ("6way", "identity")
 
 
 def heads_of(clip_set: ClipSet) -> dict[str, int]:
-    """Heads of the judge of a data set and their numbers of classes."""
+    """Heads of the judge of a data set and their numbers of classes; a `JudgeError` where nothing of it is judged."""
     names = SPRITES_HEADS if "view" in clip_set.targets else FACES_HEADS
+    if any(READINGS[name] not in clip_set.targets for name in names):
+        raise JudgeError(f"{clip_set.name} has no judge", "Sprites or faces", "python -m hamrepro animate --help")
     return {name: len(clip_set.classes[READINGS[name]]) for name in names}
 
 
@@ -98,11 +100,8 @@ class Judge(nn.Module):
         answers = {name: logits.double().softmax(-1) for name, logits in self(clips.clamp(-1, 1)).items()}
         broken = [name for name, answer in answers.items() if not answer.isfinite().all()]
         if broken or not clips.isfinite().all():
-            raise JudgeError(
-                f"not a number in the answers {broken} to these clips",
-                "finite frames and logits",
-                "look at the frames: the model that made them may have diverged",
-            )
+            again = "look at the frames: the model that made them may have diverged"
+            raise JudgeError(f"not a number in the answers {broken} to these clips", "finite frames and logits", again)
         if "9way" in answers:
             joint = answers["9way"].unflatten(-1, (3, 3))
             answers |= {"3way": joint.sum(-1), "view": joint.sum(-2)}
@@ -175,7 +174,7 @@ def train_judge(
     """
     if not clip_set.cyclic:
         training = replace(training, windows="random")
-    place = torch.device(device)
+    place = choose_device(device)
     before = torch.get_rng_state()
     torch.set_rng_state(generator(seed, "init").get_state())
     judge = Judge(heads_of(clip_set)).to(place)
@@ -247,4 +246,4 @@ def load_judge(dataset: str, blur: bool = False, *, weights: Path = WEIGHTS, dev
     except (CheckpointError, RuntimeError, KeyError) as error:
         raise JudgeError(f"no usable judge {path.name}: {error}", "weights that match their card", command) from error
     judge.card = card
-    return judge.to(device).eval()
+    return judge.to(choose_device(device)).eval()

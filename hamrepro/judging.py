@@ -20,6 +20,7 @@ from hamrepro.errors import JudgeError
 from hamrepro.evaluate import subset
 from hamrepro.halo import Halo
 from hamrepro.judges import SHARPENING, TRAINING, Judge, judge_path, load_judge, train_judge
+from hamrepro.precision import choose_device
 from hamrepro.presets import configure
 from hamrepro.protocols import lacking, supervised
 from hamrepro.shipping import evaluate_shipped, load_shipped, record, ship
@@ -85,6 +86,7 @@ def judge_shipped(
     Raises:
         JudgeError: see `judges_of`. CheckpointError, DataError: weights or data are not at hand.
     """
+    place = choose_device(device)
     test = load(dataset, "test")
     judges = judges_of(test, device, weights)
     card: dict[str, Any] = {"config": {}, "sha256": None}
@@ -104,7 +106,7 @@ def judge_shipped(
         for part, entries in scores.items():
             index = subset(test) if part == "subset" else torch.arange(len(test))
             entries |= prior_quality(network, test, index, device)
-    here = environment(precision, torch.device(device))
+    here = environment(precision, place)
     provenance = records.origin(
         config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"],
         **{f"judge{suffix.replace('-', '_')}_sha256": judge.card["sha256"] for suffix, judge in judges.items()},

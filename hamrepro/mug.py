@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hamrepro.errors import DataError
 from hamrepro.facs.expressions import EXPRESSIONS
+from hamrepro.places import folder_of
 
 VARIABLE = "HAMREPRO_MUG"
 SUBJECTS = 52  # Paper: Section 4
@@ -87,7 +88,8 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """The report as text, every take left out on a line of its own."""
-        yield f"{self.root}: {len(self.subjects)} subjects, {len(self.takes)} takes, {self.frames} frames"
+        root = os.fsencode(self.root).decode(errors="replace")  # what is no text could not be printed
+        yield f"{root}: {len(self.subjects)} subjects, {len(self.takes)} takes, {self.frames} frames"
         counts = Counter(take.expression for take in self.takes)
         yield "  " + ", ".join(f"{name} {counts[name]}" for name in EXPRESSIONS)
         yield from (f"  note: {note}" for note in self.notes)
@@ -124,6 +126,9 @@ class _Walk:
         for entry in entries:
             if entry.name.startswith(".") or entry.name == "Thumbs.db":
                 continue
+            if not entry.name.isprintable():  # bytes that are no text, line breaks
+                self.skip(folder / ascii(entry.name), "a name that is no plain text")
+                continue
             path = folder / entry.name
             if entry.is_symlink():
                 try:
@@ -134,6 +139,12 @@ class _Walk:
                 if target.is_dir() and folder.resolve().is_relative_to(target):
                     self.skip(path, "link to a folder above it (loop)")
                     continue
+                if target.is_dir() and target.is_relative_to(self.root.resolve()):
+                    self.skip(path, "link to another folder of the tree: the same takes twice")
+                    continue
+            if not (entry.is_dir() or entry.is_file()):
+                self.skip(path, "neither a file nor a folder")
+                continue
             (folders if entry.is_dir() else files).append(path)
         return folders, files
 
@@ -196,10 +207,10 @@ def licensed_folder() -> Path:
     Raises:
         DataError: the variable is not set.
     """
-    value = os.environ.get(VARIABLE, "").strip()
-    if not value:
+    folder = folder_of(VARIABLE)
+    if folder is None:
         raise DataError(f"{VARIABLE} is not set", "the folder of the MUG database", _LICENCE)
-    return Path(value).expanduser()
+    return folder
 
 
 def check(root: Path | None = None) -> Report:
@@ -220,7 +231,7 @@ def check(root: Path | None = None) -> Report:
         raise DataError(f"{root} does not exist", "the folder of the MUG database", _LICENCE)
     if not folder:
         raise DataError(f"{root} is a file", "the unpacked folder of the MUG database", _LICENCE)
-    base = root / "subjects3" if (root / "subjects3").is_dir() else root
+    base = root / "subjects3" if os.path.isdir(root / "subjects3") else root
     walk = _Walk(base)
     for folder in walk.listing(base)[0]:
         if _SUBJECT.fullmatch(folder.name):

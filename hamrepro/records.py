@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from hamrepro.checkpoint import write_atomically
+from hamrepro.checkpoint import unwritable, write_atomically
 from hamrepro.errors import RecordError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,17 +92,24 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
                 for part in ("metrics", "subset", "provenance"):
                     if part in old or part in new:
                         new[part] = old.get(part, {}) | new.get(part, {})
-        try:
-            text = json.dumps(new, indent=1, allow_nan=False) + "\n"
-        except ValueError as error:
-            raise RecordError(
-                f"{path.name}: a value is NaN or infinite", "numbers, or null", "look at the metrics"
-            ) from error
+        text = as_text(new, path.name)
         write_atomically(path, text.encode())
         if results is not None:
             sums = _sums(results) | {path.relative_to(results).as_posix(): sha256(text.encode()).hexdigest()}
             lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
             write_atomically(results / "SHA256SUMS", lines.encode())
+
+
+def as_text(record: dict[str, Any], name: str) -> str:
+    """A record as the JSON of its file.
+
+    Raises:
+        RecordError: a value is not a number.
+    """
+    try:
+        return json.dumps(record, indent=1, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise RecordError(f"{name}: a value is NaN or infinite", "numbers, or null", "look at the metrics") from error
 
 
 @contextmanager
@@ -111,8 +118,11 @@ def _alone(results: Path | None) -> Iterator[None]:
     if results is None:
         yield
         return
-    results.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(results, os.O_RDONLY)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(results, os.O_RDONLY)
+    except OSError as error:
+        raise unwritable(results, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -124,19 +134,27 @@ def _unedited(path: Path, results: Path | None) -> None:
     if results is None:
         return
     name = path.relative_to(results).as_posix()
-    if _sums(results).get(name) != sha256(path.read_bytes()).hexdigest():
-        raise RecordError(
-            f"{name} was edited: its hash is not the one in SHA256SUMS",
-            "an untouched record",
-            f"git checkout -- data/results/{name}",
-        )
+    again = f"git checkout -- data/results/{name}"
+    try:
+        found = sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RecordError(f"{name} cannot be read: {error.strerror}", "an untouched record", again) from error
+    if _sums(results).get(name) != found:
+        given = f"{name} was edited: its hash is not the one in SHA256SUMS"
+        raise RecordError(given, "an untouched record", again)
 
 
 def _sums(results: Path) -> dict[str, str]:
     listing = results / "SHA256SUMS"
-    if not listing.exists():
+    if not os.path.exists(listing):
         return {}
-    return {name: digest for digest, _, name in (line.partition("  ") for line in listing.read_text().splitlines())}
+    try:
+        lines = listing.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            f"{listing} cannot be read: {error}", "the records' hashes", "git checkout -- data/results/SHA256SUMS"
+        ) from error
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -155,6 +173,10 @@ def _parse(path: Path) -> dict[str, Any]:
         ) from error
 
 
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and "value" in entry and (entry["value"] is None or {"ci95", "n"} <= set(entry))
+
+
 def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESULTS) -> dict[str, Any]:
     """One record, verified.
 
@@ -163,7 +185,7 @@ def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESUL
     """
     path = record_path(preset, dataset, model, seed, results)
     name = path.relative_to(results).as_posix()
-    if not path.exists():
+    if not os.path.exists(path):
         raise RecordError(
             f"no record {name}",
             "a finished evaluation",
@@ -176,6 +198,9 @@ def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESUL
         raise RecordError(
             f"{name} says {[record.get(key) for key in names]}", f"{list(names.values())}", "evaluate again"
         )
+    entries = [item for part in ("metrics", "subset") for item in dict(record.get(part) or {}).items()]
+    if wrong := [key for key, entry in entries if not _is_entry(entry)]:
+        raise RecordError(f"{name}: {wrong[0]} is no metric", "value, ci95 and n, or a value of null", "evaluate again")
     if missing := [key for key in ORIGIN if record["provenance"].get(key) in (None, "")]:
         raise RecordError(f"{name} lacks its origin: {', '.join(missing)}", "a complete provenance", "evaluate again")
     return record

@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from hamrepro.errors import DataError
+from hamrepro.places import folder_of, read
 
 ATTRIBUTES = ("skin", "pants", "tops", "hair")
 
@@ -53,6 +54,7 @@ NEEDED = tuple(sheet for values in SHEETS.values() for value in values for sheet
 NOTICES = ("AUTHORS.txt", "cc-by-sa-3.0.txt", "gpl-3.0.txt")
 
 WIDTH, HEIGHT = 832, 1344  # 13 x 21 cells of 64 pixels
+LARGEST = 10_000_000  # bytes of a file: its pixels without compression are 4.5 million
 COMMIT = "2668274d5a96c91584172f2d299b90f0a8c0caac"
 URL = f"https://raw.githubusercontent.com/jrconway3/Universal-LPC-spritesheet/{COMMIT}/"
 REGISTRY = Path(__file__).with_name("data").resolve() / "registry.txt"
@@ -84,14 +86,14 @@ def registry() -> dict[str, str]:
 
 def stored() -> Path | None:
     """Folder where `fetch` keeps the sheets (`HAMREPRO_CACHE`, else the user's cache); None without pooch."""
-    folder = os.environ.get("HAMREPRO_CACHE")
-    if not folder:
+    folder = folder_of("HAMREPRO_CACHE")
+    if folder is None:
         try:
             from pooch import os_cache
         except ModuleNotFoundError:
             return None
-        folder = os_cache("hamrepro")
-    return Path(folder).expanduser() / f"lpc-{COMMIT[:8]}"
+        folder = Path(os_cache("hamrepro"))
+    return folder / f"lpc-{COMMIT[:8]}"
 
 
 def locate() -> Path:
@@ -100,15 +102,15 @@ def locate() -> Path:
     Raises:
         DataError: neither is a folder.
     """
-    given = os.environ.get("HAMREPRO_LPC")
-    if given:
-        if not Path(given).is_dir():
+    given = folder_of("HAMREPRO_LPC")
+    if given is not None:
+        if not os.path.isdir(given):  # pathlib's would raise where it may not look
             raise DataError(
                 f"HAMREPRO_LPC={given} is not a folder", "a folder with body/ hair/ legs/ torso/ feet/", NEXT
             )
-        return Path(given)
+        return given
     folder = stored()
-    if folder is None or not folder.is_dir():
+    if folder is None or not os.path.isdir(folder):
         raise DataError(
             f"no LPC sheets: HAMREPRO_LPC is not set and {folder or 'the store of pooch'} is missing",
             "a folder with body/ hair/ legs/ torso/ feet/",
@@ -153,7 +155,7 @@ def pinned(root: Path, path: str) -> bytes:
         DataError: missing, not a file, unreadable, damaged, or not the pinned bytes.
     """
     try:
-        content = (root / path).read_bytes()
+        content = read(root / path, LARGEST)
     except OSError as error:
         raise DataError(f"{root / path}: {error.strerror or error}", "a readable sheet", NEXT) from error
     expected, found = registry().get(path), sha256(content).hexdigest()
@@ -169,7 +171,7 @@ def verify(root: Path, paths: Sequence[str] = NEEDED) -> None:
     Raises:
         DataError: some are missing, damaged or others; all are counted, the first is described.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DataError(f"{root} is not a folder", "a folder with body/ hair/ legs/ torso/ feet/", NEXT)
     faults = []
     for path in paths:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +69,10 @@ def last_weights(
         if not shipped.exists():
             raise
         tensors, card = checkpoint.load_weights(shipped)
-        return tensors, card["clips_seen"], card["train_seconds"]
+        if RunConfig.from_dict(card.get("config", {})).network != config.network:
+            again = f"python -m hamrepro train --model {config.model}, in a --runs folder of its own"
+            raise CheckpointError(f"{shipped.name} is another network", f"{config.model} of today", again) from None
+        return tensors, card.get("clips_seen", 0), card.get("train_seconds", 0)
     half = {name: value.half().float() if value.is_floating_point() else value for name, value in exact.items()}
     return half, meta["step"] * config.training.batch, round(meta["train_seconds"])
 
@@ -110,20 +113,17 @@ def load_shipped(
     """
     path = records.weights_path(preset, dataset, model, seed, weights)
     configure(preset, dataset, model)
-    if not path.exists():
+    if not os.path.exists(path):
+        known = ", ".join(sorted(p.name for p in weights.glob("*.safetensors"))) or "none"
+        names = f"--preset {preset} --dataset {dataset} --model {model} --seed {seed}"
         raise CheckpointError(
-            f"no weights {path.name}",
-            f"one of {', '.join(sorted(p.name for p in weights.glob('*.safetensors'))) or 'none'}",
-            f"python -m hamrepro train --preset {preset} --dataset {dataset} --model {model} --seed {seed}, then ship",
+            f"no weights {path.name}", f"one of {known}", f"python -m hamrepro train {names}, then ship"
         )
     tensors, card = checkpoint.load_weights(path)
     config = RunConfig.from_dict(card.get("config", {}))
     if (config.preset, config.dataset, config.model, card.get("seed")) != (preset, dataset, model, seed):
-        raise CheckpointError(
-            f"the card of {path.name} says {config.preset} {config.dataset} {config.model} seed {card.get('seed')}",
-            f"{preset} {dataset} {model} seed {seed}",
-            "git checkout -- data/weights",
-        )
+        given = f"the card of {path.name} says {config.preset} {config.dataset} {config.model} seed {card.get('seed')}"
+        raise CheckpointError(given, f"{preset} {dataset} {model} seed {seed}", "git checkout -- data/weights")
     network = build(config, seed)
     try:
         network.load_state_dict(tensors)
@@ -184,7 +184,7 @@ def record(result: Result, out: Path | None = None, results: Path = records.RESU
     """Write a result to its place under the results folder and list its hash, or to a file of one's own."""
     names = (result["preset"], result["dataset"], result["model"], result["seed"])
     if out is not None:
-        checkpoint.write_atomically(out, (json.dumps({"schema": records.SCHEMA} | result, indent=1) + "\n").encode())
+        checkpoint.write_atomically(out, records.as_text({"schema": records.SCHEMA} | result, out.name).encode())
         return out
     path = records.record_path(*names, results)
     records.write(path, result, results)
@@ -218,9 +218,8 @@ def compare(
     for part in ("subset",) if quick else ("metrics", "subset"):
         for key, entry in now.get(part, {}).items():
             if key not in known.get(part, {}):
-                raise RecordError(
-                    f"{'/'.join(map(str, names))} has no {key}", "a complete record", "python -m hamrepro evaluate"
-                )
+                given = f"{'/'.join(map(str, names))} has no {key}"
+                raise RecordError(given, "a complete record", "python -m hamrepro evaluate")
             old, new = known[part][key]["value"], entry["value"]
             same = old == new or (
                 None not in (old, new) and abs(old - new) <= tolerance * (50 if key.startswith("psnr") else 1)

@@ -6,6 +6,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hamrepro.config import RunConfig
 from hamrepro.datasets import load
 from hamrepro.errors import ConfigError
 from hamrepro.evaluate import CONDITIONINGS, SPANS, of_model, score_frames, subset
+from hamrepro.models import build
 from hamrepro.presets import configure, first_cycle
 from hamrepro.timing import quartiles
 from hamrepro.train import train
@@ -30,7 +32,7 @@ def _parsed(target: str) -> tuple[str, str, str, float]:
     try:
         key, least = target.split(">=")
         metric, conditioning, span = key.strip().split("/")
-        if metric in METRICS and conditioning in CONDITIONINGS and span in SPANS:
+        if metric in METRICS and conditioning in CONDITIONINGS and span in SPANS and isfinite(float(least)):
             return metric, conditioning, span, float(least)
     except ValueError:
         pass
@@ -101,6 +103,10 @@ def time_to_quality(
     """
     _parsed(target)
     config = first_cycle(configure(preset, dataset, model))
+    if not hasattr(build(config, 0), "generate"):
+        raise ConfigError(
+            f"{model} has no {target.partition('>=')[0]}", "a model that encodes clips", "--model halo-sp"
+        )
     if steps is not None:
         config = replace(config, training=replace(config.training, steps=steps))
     found = [one(config, seed, target, device, every, clips) for seed in range(runs)]

@@ -48,7 +48,8 @@ def test_round_trip(folder):
 
 def test_nothing_saved_is_none(tmp_path):
     assert checkpoint.load_latest(tmp_path, CONFIG) is None
-    assert checkpoint.load_latest(tmp_path / "missing", CONFIG) is None
+    for place in ("missing", 300 * "x", 3000 * "x/"):
+        assert checkpoint.load_latest(tmp_path / place, CONFIG) is None
 
 
 def test_the_newest_two_are_kept(folder):

@@ -73,6 +73,18 @@ REFUSED = {
     "evaluate a trivial row of a preset": ("evaluate", "--model", "copy-first", "--preset", "laptop"),
     "evaluate on an unknown device": ("evaluate", "--device", "gpu"),
     "ship an unknown preset": ("ship", "--preset", "tiny"),
+    "judge of an unknown data set": ("judge", "--dataset", "sprite"),
+    "protocols on an unknown device": (*EVALUATE, "--protocols", "--device", "gpu"),
+    "a quality of no number": ("quality", "--target", "ssim/clip/1-8>=nan"),
+    "a quality of no metric": ("quality", "--target", "fid/clip/1-8>=3"),
+    "quality of an unknown preset": ("quality", "--preset", "tiny"),
+    "quality of what generates nothing": ("quality", "--preset", "smoke", "--model", "mocogan"),
+    "bench of an unknown section": ("bench", "--only", "everything"),
+    "bench on an unknown device": ("bench", "--device", "gpu"),
+    "sweep of an unknown model": ("sweep", "--model", "halo", "--cluster", "local"),
+    "animate an unknown model": ("animate", "--preset", "smoke", "--model", "halo"),
+    "animate an unknown split": ("animate", "--preset", "smoke", "--dataset", "sprites-procedural", "--split", "dev"),
+    "animate nothing": ("animate", *SELECT, "--runs", 3000 * "x/"),
     "ship nothing": ("ship", *SELECT, "--runs", "/nonexistent-runs"),
 }  # fmt: skip
 
@@ -83,7 +95,7 @@ def test_refused(run, kind):
     assert code == 2
     assert err.partition(":")[0].endswith("Error") and "Traceback" not in err
     assert len(err.strip().splitlines()) <= 4
-    assert "expected:" in err
+    assert "expected:" in err and "  next: " in err
 
 
 USAGE = {

@@ -68,6 +68,13 @@ def test_what_a_killed_process_left_is_swept_by_the_next(folder):
     assert loaded_step(folder) == 2
 
 
+def test_leftovers_that_cannot_be_swept_are_in_nobody_s_way(folder, tmp_path):
+    (folder / ".state-00000003.99.tmp").symlink_to(folder / "state-00000001", target_is_directory=True)
+    with checkpoint.lock(folder):
+        assert loaded_step(folder) == 2
+    assert (folder / "state-00000001").exists()
+
+
 def test_the_lock_ends_with_its_block(folder):
     for _ in range(2):
         with checkpoint.lock(folder), pytest.raises(CheckpointError, match="in use"), checkpoint.lock(folder):

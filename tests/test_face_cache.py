@@ -87,6 +87,52 @@ def test_death_while_packing_leaves_no_manifest(tmp_path: Path, whole: Path, mon
     assert files_of(tmp_path) == files_of(whole)
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"PK"),
+               lambda path: path.write_bytes(path.read_bytes()[:-200]),
+               lambda path: path.write_bytes(path.read_bytes().replace(b"001/", b"009/"))],
+    ids=["empty", "no archive", "cut", "altered"],
+)  # fmt: skip
+def test_a_damaged_part_is_named(damage: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(face_cache, "_pack", lambda *_: {})
+        build(tmp_path, MADE_OF, FOUR[:2], PAPER, progress=False)
+    for part in (tmp_path / "parts").iterdir():
+        damage(part)
+    with pytest.raises(DataError, match=r"damaged .*parts") as error:
+        build(tmp_path, MADE_OF, FOUR[:2], PAPER, progress=False)
+    assert "remove" in error.value.next_step and read_manifest(tmp_path) is None
+
+
+def test_a_folder_renamed_meanwhile_stops_the_build_and_back_again_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, away = photographed(tmp_path / "mug"), tmp_path / "away"
+    monkeypatch.setenv("HAMREPRO_CACHE", str(tmp_path / "cache"))
+    inner = face_cache.face_box
+
+    def renaming(*given: object) -> object:
+        if root.exists():
+            root.rename(away)
+        return inner(*given)
+
+    monkeypatch.setattr(face_cache, "face_box", renaming)
+    with pytest.raises(DataError, match="cannot be read"):
+        prepare("mug", root=root, progress=False)
+    monkeypatch.undo()
+    monkeypatch.setenv("HAMREPRO_CACHE", str(tmp_path / "cache"))
+    away.rename(root)
+    assert [take["key"] for take in prepare("mug", root=root, progress=False)[0]["takes"]] == [t.key for t in FOUR]
+
+
+def test_a_cache_one_may_not_look_into_is_not_a_finished_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(_: Path, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", locked)
+    assert read_manifest(tmp_path) is None
+
+
 KILLED = """
 import sys, time
 from hamrepro.face_sources import prepare

@@ -140,10 +140,6 @@ def test_an_unknown_variant_is_refused() -> None:
         variant("papre")
 
 
-def unreadable(numbers: Sequence[int]) -> Iterable[bytes]:
-    raise PermissionError(13, "Permission denied")
-
-
 GOOD = encoded(FACE)
 TAKES = {
     "too short": (source([GOOD] * 30), "too short: 30 frames"),
@@ -153,7 +149,6 @@ TAKES = {
     "truncated frame": (source([GOOD] * 4 + [GOOD[:2000]] + [GOOD] * 30), "frame 4: damaged"),
     "empty frame": (source([GOOD] * 10 + [b""] + [GOOD] * 30), "frame 10: empty file"),
     "two sizes": (source([GOOD] * 10 + [encoded(FACE[:200])] + [GOOD] * 30), "different sizes"),
-    "permission": (Source("001/anger/take000", "001", "anger", 40, unreadable), "cannot be read: Permission denied"),
 }
 
 
@@ -161,6 +156,16 @@ TAKES = {
 def test_takes_left_out_say_why(take: Source, reason: str) -> None:
     pictures, line = crop_take(take, PAPER)
     assert pictures.shape == (0, 64, 64, 3) and line["frames"] == 0 and reason in line["reason"]
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), FileNotFoundError(2, "No such file")])
+def test_a_take_that_may_come_back_is_not_left_out(error: OSError) -> None:
+    def unreadable(numbers: Sequence[int]) -> Iterable[bytes]:
+        raise error
+
+    with pytest.raises(DataError, match=f"001/anger/take000 cannot be read: .*{error.strerror}") as caught:
+        crop_take(Source("001/anger/take000", "001", "anger", 40, unreadable), PAPER)
+    assert "goes on" in caught.value.next_step
 
 
 def test_a_damaged_frame_that_is_not_kept_does_no_harm() -> None:

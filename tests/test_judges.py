@@ -99,6 +99,23 @@ def test_a_judge_in_training_mode_does_not_judge(clip_set, some):
         small(clip_set).train().probabilities(some)
 
 
+def test_clips_without_what_is_judged_have_no_judge(clip_set):
+    bare = CodedClips()
+    bare.name, bare.targets = "own:shapes", {"action": bare.targets["action"]}
+    for use in (heads_of, train_judge):
+        with pytest.raises(JudgeError, match="own:shapes has no judge"):
+            use(bare)
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:99"])
+def test_an_unknown_device_has_no_judge(tmp_path, clip_set, device):
+    shipped(tmp_path, small(clip_set), clip_set)
+    for use in (lambda: train_judge(clip_set, device=device),
+                lambda: load_judge(clip_set.name, weights=tmp_path, device=device)):  # fmt: skip
+        with pytest.raises(ConfigError, match="device"):
+            use()
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_answers_that_are_no_numbers(clip_set, some, value):
     judge = small(clip_set)

@@ -17,7 +17,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hamrepro"
 LAYERS = (
-    ("bounds", "config", "presets", "errors", "randomness", "_torchvision"),
+    ("bounds", "config", "presets", "errors", "places", "randomness", "_torchvision"),
     ("symplectic", "lie_groups", "gaussian", "metrics"),
     ("networks", "dynamics", "free_dynamics", "conservation"),
     ("elbo", "linear_gaussian", "discrepancy", "prior_states", "halo", "baselines", "models"),

@@ -122,6 +122,26 @@ def broken(tree: Path, _: pytest.MonkeyPatch) -> None:
     (tree / "subjects3/001/anger/take009").symlink_to(tree / "nowhere")
 
 
+def linked(tree: Path, _: pytest.MonkeyPatch) -> None:
+    (tree / "subjects3/003").symlink_to(tree / "subjects3/001")
+
+
+def not_text(tree: Path, _: pytest.MonkeyPatch) -> None:
+    take(Path(os.fsdecode(os.fsencode(tree / "subjects3/001/anger") + b"/take\xff")), 3)
+
+
+def two_lines(tree: Path, _: pytest.MonkeyPatch) -> None:
+    take(tree / "subjects3/001/anger/take\n9", 3)
+
+
+def pipe(tree: Path, _: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tree / "subjects3/001/anger/take000/img_0003.jpg")
+
+
+def device(tree: Path, _: pytest.MonkeyPatch) -> None:
+    (tree / "subjects3/001/anger/take000/img_0003.jpg").symlink_to("/dev/zero")
+
+
 def adding(place: str, names: list[str]) -> Callable[[Path, pytest.MonkeyPatch], None]:
     return lambda tree, _: take(tree / "subjects3" / place, names) and None
 
@@ -145,6 +165,11 @@ FAULTS = {
     "loop": (loop, "001/anger/take009", "loop", False),
     "link to itself": (self_loop, "001/anger/take009", "loop", False),
     "broken link": (broken, "001/anger/take009", "broken link", False),
+    "one person twice": (linked, "003", "same takes twice", False),
+    "a name that is no text": (not_text, "001/anger/'take\\udcff'", "no plain text", False),
+    "a name of two lines": (two_lines, "001/anger/'take\\n9'", "no plain text", False),
+    "a pipe": (pipe, "001/anger/take000/img_0003.jpg", "neither a file nor a folder", False),
+    "a device": (device, "001/anger/take000/img_0003.jpg", "neither a file nor a folder", False),
 }
 
 
@@ -223,6 +248,12 @@ def test_what_is_no_mug_folder_is_refused(tmp_path: Path, make: Callable[[Path],
     with pytest.raises(DataError, match=given) as error:
         check(make(tmp_path / "root"))
     assert "HAMREPRO_MUG" in error.value.next_step
+
+
+def test_a_root_that_is_no_text_can_be_printed(tmp_path: Path) -> None:
+    root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    take(root / "subjects3/001/anger/take000")
+    assert "\n".join(check(root).lines()).encode()
 
 
 def test_a_locked_root_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

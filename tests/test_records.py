@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from hamrepro import records
-from hamrepro.errors import RecordError
+from hamrepro.errors import CheckpointError, RecordError
 
 NAMES = ("smoke", "sprites", "halo-sp", 0)
 
@@ -158,6 +159,54 @@ def test_what_is_no_record_is_refused(results, content):
         with pytest.raises(RecordError, match="no results file"):
             use()
     assert len(records.faults(results)) == 1
+
+
+@pytest.mark.parametrize("wrong", [0.9, None, [], {}, {"value": 0.9}, {"value": 0.9, "ci95": [0.8, 1.0]}])
+@pytest.mark.parametrize("part", ["metrics", "subset"])
+def test_what_is_no_metric_is_refused(results, part, wrong):
+    write(results, result(**{part: {"ssim/clip/1-8": wrong}}))
+    with pytest.raises(RecordError, match="ssim/clip/1-8 is no metric"):
+        records.read(*NAMES, results)
+    assert len(records.faults(results)) == 1
+
+
+@pytest.mark.parametrize("kind", ["no text", "a folder"])
+def test_a_list_of_hashes_that_cannot_be_read_is_named(results, kind):
+    write(results, result())
+    (results / "SHA256SUMS").unlink()
+    (results / "SHA256SUMS").write_bytes(b"\xff\xfe") if kind == "no text" else (results / "SHA256SUMS").mkdir()
+    for use in (
+        lambda: records.read(*NAMES, results),
+        lambda: records.faults(results),
+        lambda: write(results, result()),
+    ):
+        with pytest.raises(RecordError, match="SHA256SUMS cannot be read") as caught:
+            use()
+        assert "git checkout" in caught.value.next_step
+
+
+def test_a_record_one_may_not_read_is_a_fault(results, monkeypatch):
+    write(results, result())
+
+    def locked(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", locked)
+    assert "cannot be read: Permission denied" in records.faults(results)[0]
+
+
+@pytest.mark.parametrize(
+    "names", [("smoke", "sprites", "halo-sp" + 60 * "+adam", 0), ("smoke", "sprites", "x", 10**300)]
+)
+def test_a_name_too_long_for_a_file_has_no_record(results, names):
+    with pytest.raises(RecordError, match="no record"):
+        records.read(*names, results)
+
+
+def test_results_that_cannot_be_written_are_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot write"):
+        write(tmp_path / "file" / "results", result())
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

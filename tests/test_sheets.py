@@ -22,6 +22,7 @@ from PIL import Image
 
 from hamrepro import sheets
 from hamrepro.errors import DataError
+from hamrepro.mug import licensed_folder
 
 LPC = os.environ.get("HAMREPRO_LPC")
 needs_sheets = pytest.mark.skipif(not LPC, reason="HAMREPRO_LPC, the folder of the LPC sheets, is not set")
@@ -166,18 +167,36 @@ def spoil_permission(path: Path) -> None:
     path.chmod(0)
 
 
+def spoil_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def spoil_device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def spoil_beyond_memory(path: Path) -> None:
+    with open(path, "r+b") as file:
+        file.truncate(2**43)
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
         (spoil_by_removing, "No such file"), (spoil_folder, "Is a directory"), (spoil_dangling, "No such file"),
         (spoil_loop, "symbolic link"), (spoil_parent, "Not a directory"), (spoil_permission, "Permission denied"),
+        (spoil_pipe, "another picture"), (spoil_device, "another picture"), (spoil_beyond_memory, "another picture"),
     ],
 )  # fmt: skip
-def test_unreadable_sheets(tmp_path: Path, spoil: Callable[[Path], None], words: str):
+def test_unreadable_sheets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spoil: Callable[[Path], None], words: str):
     path = tmp_path / "hair" / "a.png"
     path.parent.mkdir()
     path.write_bytes(GOOD)
     sheets.verify(tmp_path, ["hair/a.png"])
+    monkeypatch.setattr(sheets, "decode", lambda content, name: None)
+    monkeypatch.setattr(sheets, "registry", lambda: {"hair/a.png": sha256(GOOD).hexdigest()})
     spoil(path)
     if spoil is spoil_permission and os.access(path, os.R_OK):
         pytest.skip("this user reads everything")
@@ -210,11 +229,34 @@ def test_where_sheets_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert sheets.locate() == stored
     monkeypatch.setenv("HAMREPRO_LPC", str(tmp_path))
     assert sheets.locate() == tmp_path
-    for wrong in (tmp_path / "none", tmp_path / "file"):
-        (tmp_path / "file").write_bytes(b"")
-        monkeypatch.setenv("HAMREPRO_LPC", str(wrong))
-        with pytest.raises(DataError, match="is not a folder"):
-            sheets.locate()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HAMREPRO_LPC", "~/cache")
+    assert sheets.locate() == tmp_path / "cache"
+
+
+WHERE = {
+    "nothing there": "none", "a file": "file", "under a file": "file/lpc", "a link to itself": "loop",
+    "a name too long": 300 * "a", "a path too long": 3000 * "a/", "no text": "\udcff",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WHERE)
+def test_what_is_no_folder_of_sheets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.setenv("HAMREPRO_LPC", str(tmp_path / WHERE[kind]))
+    with pytest.raises(DataError, match="is not a folder") as caught:
+        sheets.locate()
+    assert caught.value.next_step
+
+
+@pytest.mark.parametrize("variable", ["HAMREPRO_LPC", "HAMREPRO_CACHE", "HAMREPRO_MUG"])
+def test_the_home_of_nobody(monkeypatch: pytest.MonkeyPatch, variable: str):
+    monkeypatch.delenv("HAMREPRO_LPC", raising=False)
+    monkeypatch.setenv(variable, "~no-such-user/folder")
+    with pytest.raises(DataError, match=f"{variable}=~no-such-user") as caught:
+        licensed_folder() if variable == "HAMREPRO_MUG" else sheets.locate()
+    assert caught.value.next_step
 
 
 # A fetch

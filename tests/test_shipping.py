@@ -235,6 +235,27 @@ def test_an_edited_record_is_not_compared(recorded):
         shipping.compare(NAMES, quick=True, tolerance=1e-3)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_file_of_one_s_own_holds_no_nan_either(tmp_path, value):
+    made = result(NAMES, metrics={"mse/clip/1-8": {"value": value, "ci95": [0.0, 0.0], "n": 1}})
+    with pytest.raises(RecordError, match="NaN or infinite"):
+        shipping.record(made, tmp_path / "mine.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_first_weights_of_another_network_are_refused(weights, path, tmp_path):
+    settings = CONFIG.as_dict()
+    settings["network"]["content"] = 9
+    rewrite(path, config=settings)
+    with pytest.raises(CheckpointError, match="another network") as caught:
+        shipping.last_weights(CONFIG, 0, tmp_path / "none", weights)
+    assert "hamrepro train" in caught.value.next_step
+
+
+def test_a_name_too_long_for_a_file_is_not_shipped(weights):
+    refuse(weights, "no weights", (*NAMES[:2], "halo-u" + 60 * "+adam", 0))
+
+
 @pytest.mark.parametrize("names", [("laptop", "sprites", "copy-first", 0), ("any", "sprites", "ground-truth", 3)])
 def test_a_trivial_row_has_no_preset_and_no_seed(names):
     with pytest.raises(ConfigError, match="no training"):

@@ -1,0 +1,43 @@
+"""Places on disk that a user names: folders by environment variables, files that may be anything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hamrepro.errors import DataError
+
+
+def folder_of(variable: str) -> Path | None:
+    """The folder that an environment variable names, `~` spelt out; None where it is unset or blank.
+
+    Raises:
+        DataError: the home of a user there is not.
+    """
+    given = os.environ.get(variable, "").strip()
+    try:
+        return Path(given).expanduser() if given else None
+    except RuntimeError as error:
+        raise DataError(f"{variable}={given}: {error}", "a folder", f"set {variable} to a whole path") from error
+
+
+def cache_folder() -> Path:
+    """Where caches are kept: `HAMREPRO_CACHE`, else the user's cache folder."""
+    chosen = folder_of("HAMREPRO_CACHE")
+    if chosen is not None:
+        return chosen
+    try:
+        from pooch import os_cache
+    except ImportError:
+        return Path.home() / ".cache" / "hamrepro"
+    return Path(os_cache("hamrepro"))
+
+
+def read(path: Path, at_most: int) -> bytes:
+    """The first bytes of a file; a pipe is not waited for, a device or a huge file not read to its end.
+
+    Raises:
+        OSError: as `open`.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        return file.read(at_most) or b""
