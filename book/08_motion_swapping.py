@@ -85,8 +85,10 @@ def under_c(data, models, metric="accuracy"):
     rows = {}
     for name in models:
         place = "any" if name == "copy-source" else preset
-        cells = {head: tables.Cell(place, data, name, f"{metric}/C/{key}") for head, key in wanted.items()}
-        rows[tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
+        cells = {head: tables.Cell(place, data, name, f"{metric}/C/{key}", "shown")
+                 for head, key in wanted.items()}  # fmt: skip
+        texts = {head: cell.text(clips=False) for head, cell in cells.items()}
+        rows[tables.LABELS[name]] = {"n": cells["action of i"].n or "·", **texts}
     return tables.briefly(pd.DataFrame(rows).T)
 
 
@@ -107,10 +109,11 @@ under_c("sprites", ("halo-sp", "halo-u", "dsvae", "s3vae"), "accuracy-blur")
 # %%
 rows = {}
 for name in tables.UNDER_B:
-    action = tables.Cell(preset, "sprites", name, "accuracy/C/3way")
-    spread = {head: tables.Cell(preset, "sprites", name, f"{score}/C/9way").text()
+    action = tables.Cell(preset, "sprites", name, "accuracy/C/3way", "shown")
+    spread = {head: tables.Cell(preset, "sprites", name, f"{score}/C/9way", "shown").text(clips=False)
               for head, score in {"H(y|x)": "h_y_given_x", "H(y)": "h_y", "IS": "is"}.items()}  # fmt: skip
-    rows[tables.LABELS[name]] = {"action of i": action.text(), "95 %": action.interval() or "·", **spread}
+    texts = {"action of i": action.text(clips=False), "95 %": action.interval() or "·", **spread}
+    rows[tables.LABELS[name]] = {"n": action.n or "·", **texts}
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
@@ -125,6 +128,7 @@ for data in ("mug", "faces-procedural"):
         if name == "halo-u+k9":
             continue  # faces have no views
         readings = {"expression of i": "6way", "person j": "identity", "both": "both"}
-        cells = {head: tables.Cell(preset, data, name, f"accuracy/C/{key}") for head, key in readings.items()}
+        cells = {head: tables.Cell(preset, data, name, f"accuracy/C/{key}", "shown")
+                 for head, key in readings.items()}  # fmt: skip
         rows[tables.DATASETS[data], tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)
