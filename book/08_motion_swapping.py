@@ -75,6 +75,7 @@ figures.show("figure-9", preset, model, seed)
 # The third is a failure only by decision. A walk seen from the left could be called another motion than one seen from the front; with $K = 3$ labels the
 # paper does not, and HALO's view belongs to the content. Models without labels put it where they like, and under C theirs is asked of $i$
 # ({doc}`07_disentanglement`). Both columns are shown. Where the views of $i$ and $j$ are drawn independently, chance agreement is 1/3.
+# $n$ is the number of pairs: all test clips, or a fixed share of them.
 
 # %%
 wanted = {"action of i": "3way", "view of content": "view", "view of motion": "view-of-motion", "skin": "skin",

@@ -78,8 +78,7 @@ tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # Here $H(y)$ is a real question for HALO: the three actions are asked for equally often, but from which side the character is seen is the
-# prior's choice. $\ln 9 = 2.197$ says evenly from all three. $n$ is smaller where this is a control only, for models that can also answer
-# A with the content of real clips.
+# prior's choice. $\ln 9 = 2.197$ says evenly from all three. $n$ is the number of clips drawn.
 #
 # ### Faces
 

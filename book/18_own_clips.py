@@ -11,7 +11,7 @@
 #
 # Nothing in the method knows sprites or faces. It asks for clips, and for a label that says which clips share a motion. This
 # chapter takes a folder of clips from disk to a model that exchanges their motions, first by Python, then by three lines of
-# shell. The folder is drawn in the first cell, so that everything can be run as it stands; put yours in its place.
+# shell. The folder is drawn on this page, so that everything can be run as it stands; put yours in its place.
 #
 # ## The folder
 #
