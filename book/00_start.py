@@ -97,13 +97,14 @@ card[card["table"] == "2b"][columns].set_index("data").rename_axis(None)
 # And of what the paper claims in words ({doc}`13_claims`):
 
 # %%
-pd.DataFrame({"claims": claims.ledger()["verdict"].value_counts().sort_index()}).rename_axis(None)
+counts = claims.ledger()["verdict"].value_counts().rename_axis(None)
+pd.DataFrame({"claims": counts.reindex([verdict for verdict in claims.VERDICTS if verdict in counts])})
 
 # %% [markdown]
 # ## Run it
 #
 # ```sh
-# make reproduce   # minutes: a live training, shipped weights against their records, every chapter, this book
+# make reproduce   # minutes: a live training, shipped weights, every chapter, this book
 # make test        # every test, and every chapter against its committed output
 # ```
 #

@@ -366,7 +366,7 @@ pd.DataFrame({**starts, "sp, the release's start": begin("sp", "random")}).T
 # ## A learned operator
 #
 # Everything so far held for any operator. Now for the shipped ones, trained on Sprites (preset `laptop`): first the three exact
-# properties, in float32 and on sixteen frames.
+# properties, in float32 and on sixteen frames. The last row is no property of the family but an outcome of training.
 
 # %%
 def trained(name, dataset="sprites"):

@@ -48,8 +48,7 @@ from hamrepro import claims
 # %%
 ledger = claims.ledger(claims.Evidence(preset, dataset))
 counts = ledger["verdict"].value_counts()
-order = ["reproduced", "partly", "not reproduced", "not run", "not testable here"]
-pd.DataFrame({"claims": counts.reindex(order).fillna(0).astype(int)})
+pd.DataFrame({"claims": counts.reindex(claims.VERDICTS).fillna(0).astype(int)})
 
 # %% [markdown]
 # Claim by claim. ✓ holds, ✗ fails, · could not be looked at. In brackets the number of seeds; a stand-in's numbers count for

@@ -24,6 +24,7 @@ from hamrepro.tables import HIGHER, LABELS, Cell, paper
 
 CLAIMS = records.ROOT / "data" / "claims.json"
 ATTRIBUTES = ("skin", "tops", "pants", "hair")
+VERDICTS = ("reproduced", "partly", "not reproduced", "not run", "not testable here")
 ENOUGH = 0.95  # of what the judge gives real clips
 MODELS = ("halo-sp", "halo-u")
 Rule = Callable[[float], bool]
@@ -74,9 +75,7 @@ class Evidence:
         preset = "any" if model in ("ground-truth", "copy-first") else self.preset
         return Cell(preset, dataset or self.dataset, model, key, part, self.results)
 
-    def holds(
-        self, model: str, key: str, rule: Rule, wanted: str, *, dataset: str = "", part: str = "shown"
-    ) -> Check:
+    def holds(self, model: str, key: str, rule: Rule, wanted: str, *, dataset: str = "", part: str = "shown") -> Check:
         """Whether the mean over seeds obeys a rule."""
         cell, digits = self.cell(model, key, dataset=dataset, part=part), tables.DIGITS.get(key.split("/")[0], 3)
         name = f"{LABELS[model]}: {key}"
