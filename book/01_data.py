@@ -90,7 +90,7 @@ def show(name, rows_of):
 # %% [markdown]
 # Layer by layer, for two frames of one spell:
 
-# %%
+# %% mystnb={"image": {"alt": "One character built up in five layers: skin, pants, tops, hair, boots"}}
 def building(clip_set):
     values = attributes_of(characters_of("test")[3:4])[0]
     layers = [*(6 * n + int(value) for n, value in enumerate(values)), 24]
@@ -105,7 +105,7 @@ show("data-layers", building)
 # %% [markdown]
 # The values of the four attributes, one row each:
 
-# %%
+# %% mystnb={"image": {"alt": "The six values of each of the four attributes"}}
 def attributes(clip_set):
     steps = torch.tensor([216, 36, 6, 1])
     characters = torch.arange(6)[None] * steps[:, None]
@@ -119,7 +119,7 @@ show("data-attributes", attributes)
 # %% [markdown]
 # The nine action-views of one test character, each from $t = 1$ to $8$:
 
-# %%
+# %% mystnb={"image": {"alt": "The nine action-views of one character, eight frames each"}}
 def action_views(clip_set):
     test = len(characters_of("test"))
     return list(clip_set.clips(torch.arange(9) * test + 7) / 255)
@@ -162,7 +162,7 @@ pd.Series({name: f"{size / 1e6:,.0f} MB" for name, size in sizes.items()}, name=
 # The stand-in is written in the same tree and goes through the same reader, cropper and splits; its people have drawn
 # identities, and their expressions are sums of facial action units that rise, hold and fall.
 
-# %%
+# %% mystnb={"image": {"alt": "Six expressions of one drawn face, eight frames each"}}
 def expressions(_):
     rows = []
     for expression in EXPRESSIONS:

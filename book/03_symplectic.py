@@ -366,7 +366,7 @@ pd.DataFrame({**starts, "sp, the release's start": begin("sp", "random")}).T
 # ## A learned operator
 #
 # Everything so far held for any operator. Now for the shipped ones, trained on Sprites (preset `laptop`): first the three exact
-# properties, in float32 and on sixteen frames.
+# properties, in float32 and on sixteen frames. The last row is no property of the family but an outcome of training.
 
 # %%
 def trained(name, dataset="sprites"):
@@ -475,3 +475,38 @@ for k, name in enumerate(actions):
     axis.plot([1, 8], [E[k, 0], sy.energy(H[action[k]], flow[k])], "--", color=f"C{k}", lw=0.8)
 axis.set(xlabel="frame the state is read from", ylabel="E(q, p)")
 axis.legend(ncols=3);
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** Let $d = 1$. For which $\mathbf M$ is every orbit bounded?
+#
+# ```{admonition} Solution
+# :class: dropdown
+# With $\mathbf M = \left(\begin{smallmatrix} a & b \\ b & c \end{smallmatrix}\right)$ the operator is
+# $\mathbf H = \left(\begin{smallmatrix} b & c \\ -a & -b \end{smallmatrix}\right)$ and $\lambda^2 = -\det \mathbf M$. Both eigenvalues
+# are imaginary if $\det \mathbf M > 0$, real if it is negative; if it is 0, and $\mathbf M$ is not, the state drifts linearly.
+# So all orbits are bounded if and only if $\mathbf M$ is definite or zero. For $d > 1$ an indefinite $\mathbf M$ may be bounded too,
+# until modes of opposite sign meet.
+# ```
+#
+# **2.** Film a motion backwards. For which operators is the result again a motion of the same operator, with the same
+# positions and the momenta reversed?
+#
+# ```{admonition} Solution
+# :class: dropdown
+# With $\mathbf R = \operatorname{diag}(\mathbf I_d, -\mathbf I_d)$, which reverses the momenta, this asks that
+# $\mathbf R e^{t\mathbf H} \mathbf R = e^{-t\mathbf H}$, that is $\mathbf R \mathbf H \mathbf R = -\mathbf H$. Since
+# $\mathbf R \mathbf J \mathbf R = -\mathbf J$, it means $\mathbf R \mathbf M \mathbf R = \mathbf M$: no term of the energy mixes positions
+# with momenta. Of the skew operators these are the ones with $\mathbf S = 0$, the family `u_sym` of the release. Its flow cannot
+# tell a walk from the same walk backwards, except by the sign of $\mathbf p$. *Reversible*, in the paper's sense, is
+# something else, and holds for all of them: the flow has an inverse.
+# ```
+#
+# **3.** How many oscillators does a coordinate need to follow any sequence of period 8?
+#
+# ```{admonition} Solution
+# :class: dropdown
+# Four, with frequencies $2\pi/8$ times 1, 2, 3 and 4; eight numbers are their mean and seven more, and the last frequency has
+# one phase only. The mean is the decoder's to add. The six of $d = 6$ are enough.
+# ```

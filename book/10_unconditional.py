@@ -67,20 +67,18 @@ figures.show("figure-4-prior", preset, model, seed, kind="gif")
 # %%
 rows = {}
 for name in tables.UNDER_B:
-    row = rows[tables.LABELS[name]] = {"told": tables.SUPERVISION[name]}
+    row = rows[tables.LABELS[name]] = {"told": tables.SUPERVISION[name], "n": 0}
     for head, key in {"3-way": "accuracy/A-category/3way", "9-way": "accuracy/A-category/9way",
                       "H(y|x), 9-way": "h_y_given_x/A-category/9way", "H(y), 9-way": "h_y/A-category/9way",
                       "IS, 9-way": "is/A-category/9way"}.items():  # fmt: skip
-        cells = [tables.Cell(preset, "sprites", name, key, part=part) for part in ("metrics", "subset")]
-        best = next((cell for cell in cells if cell.values), cells[0])
-        row[head] = best.text()
-        row["n"] = best.n or "·"
+        cell = tables.Cell(preset, "sprites", name, key, "shown")
+        row[head] = cell.text(clips=False)
+        row["n"] = max(cell.n, row["n"])
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # Here $H(y)$ is a real question for HALO: the three actions are asked for equally often, but from which side the character is seen is the
-# prior's choice. $\ln 9 = 2.197$ says evenly from all three. $n$ is smaller where this is a control only, for models that can also answer
-# A with the content of real clips.
+# prior's choice. $\ln 9 = 2.197$ says evenly from all three. $n$ is the number of clips drawn.
 #
 # ### Faces
 
@@ -89,6 +87,7 @@ rows = {}
 for data in ("mug", "faces-procedural"):
     for name in ("halo-sp", "halo-u", "mocogan"):
         asked = {"6-way": "accuracy", "H(y|x)": "h_y_given_x", "H(y)": "h_y"}
-        cells = {head: tables.Cell(preset, data, name, f"{key}/A-category/6way") for head, key in asked.items()}
+        cells = {head: tables.Cell(preset, data, name, f"{key}/A-category/6way", "shown")
+                 for head, key in asked.items()}  # fmt: skip
         rows[tables.DATASETS[data], tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)

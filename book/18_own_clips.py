@@ -11,7 +11,7 @@
 #
 # Nothing in the method knows sprites or faces. It asks for clips, and for a label that says which clips share a motion. This
 # chapter takes a folder of clips from disk to a model that exchanges their motions, first by Python, then by three lines of
-# shell. The folder is drawn in the first cell, so that everything can be run as it stands; put yours in its place.
+# shell. The folder is drawn on this page, so that everything can be run as it stands; put yours in its place.
 #
 # ## The folder
 #
@@ -161,7 +161,8 @@ paths = animate(network, test, folder / "animations")
 # ## What it costs
 #
 # Every clip is 64×64 by the time it is trained on, so a step costs the same on your clips as on Sprites. These are the recorded
-# trainings of preset `laptop`, one thread each:
+# trainings of preset `laptop`, one thread each. A folder gets the first cycle, since the second needs clips that are cycles
+# ([D19](#d19)):
 
 # %%
 rows = {}
@@ -169,10 +170,11 @@ for path in sorted(records.RESULTS.glob("laptop/*/halo-*/seed0.json")):
     data, name = path.parts[-3:-1]
     origin = records.read("laptop", data, name, 0)["provenance"]
     rows[f"{data} / {name}"] = {
-        "steps": origin["config"]["training"]["steps"], "clips seen": f"{origin['clips_seen']:,}",
+        "clips seen": f"{origin['clips_seen']:,}",
         "minutes": round(origin["train_seconds"] / 60), "trained on": origin["hardware"]}  # fmt: skip
 display(pd.DataFrame(rows).T if rows else Markdown("No record of preset laptop."))
-Markdown(f"Your folder gets {PRESETS['laptop'][1].steps:,} steps. In memory a frame takes 12 kB.")
+asked = PRESETS["laptop"][1]
+Markdown(f"Your folder gets {asked.steps:,} steps, {asked.steps * asked.batch:,} clips. A frame takes 12 kB.")
 
 # %% [markdown]
 # A few clips can be learnt by heart: look at the test clips, not at the loss. And look at the clips themselves: eight frames

@@ -24,6 +24,7 @@ from hamrepro.tables import HIGHER, LABELS, Cell, paper
 
 CLAIMS = records.ROOT / "data" / "claims.json"
 ATTRIBUTES = ("skin", "tops", "pants", "hair")
+VERDICTS = ("reproduced", "partly", "not reproduced", "not run", "not testable here")
 ENOUGH = 0.95  # of what the judge gives real clips
 MODELS = ("halo-sp", "halo-u")
 Rule = Callable[[float], bool]
@@ -69,20 +70,19 @@ class Evidence:
     ) -> None:  # fmt: skip
         self.preset, self.dataset, self.results, self.weights = preset, dataset, results, weights
 
-    def cell(self, model: str, key: str, *, dataset: str = "", part: str = "metrics") -> Cell:
+    def cell(self, model: str, key: str, *, dataset: str = "", part: str = "shown") -> Cell:
         """A quantity of a record; `any` is the preset of the rows without training."""
         preset = "any" if model in ("ground-truth", "copy-first") else self.preset
         return Cell(preset, dataset or self.dataset, model, key, part, self.results)
 
-    def holds(
-        self, model: str, key: str, rule: Rule, wanted: str, *, dataset: str = "", part: str = "metrics"
-    ) -> Check:
+    def holds(self, model: str, key: str, rule: Rule, wanted: str, *, dataset: str = "", part: str = "shown") -> Check:
         """Whether the mean over seeds obeys a rule."""
         cell, digits = self.cell(model, key, dataset=dataset, part=part), tables.DIGITS.get(key.split("/")[0], 3)
         name = f"{LABELS[model]}: {key}"
         if cell.mean is None or cell.missing:
             return _absent(cell, name)
-        return Check(rule(cell.mean), f"{name} = {cell.text(digits)}, n = {cell.n}; asked: {wanted}")
+        found = f"{cell.text(digits, clips=False)}, n = {cell.n}"
+        return Check(rule(cell.mean), f"{name} = {found}; asked: {wanted}")
 
     def as_seen(self, model: str, protocol: str, reading: str) -> Check:
         """Accuracy of a reading at least 95 % of what the judge reaches on real clips."""

@@ -27,9 +27,10 @@ def trainings(results: Path = records.RESULTS, weights: Path = records.WEIGHTS) 
     for path in sorted(results.glob("*/*/*/seed*.json")):
         preset, dataset, model, seed = *path.parts[-4:-1], int(path.stem.removeprefix("seed"))
         try:
-            origin = records.read(preset, dataset, model, seed, results)["provenance"]
+            record = records.read(preset, dataset, model, seed, results)
         except RecordError:
             continue
+        origin, (base, plus, variant) = record["provenance"], model.partition("+")
         if not origin.get("train_seconds"):
             continue
         card: dict[str, Any] = {}
@@ -37,10 +38,11 @@ def trainings(results: Path = records.RESULTS, weights: Path = records.WEIGHTS) 
         if path.exists():
             card = json.loads(path.read_text()).get("trained_on", {})
         rows.append({
-            "preset": preset, "data": DATASETS.get(dataset, dataset), "model": LABELS.get(model, model), "seed": seed,
+            "preset": preset, "data": DATASETS.get(dataset, dataset),
+            "model": LABELS.get(model) or f"{LABELS.get(base, base)} {plus}{variant}".rstrip(), "seed": seed,
             "clips seen": f"{origin['clips_seen']:,}" if origin.get("clips_seen") else "",
             "training, min": _minutes(origin["train_seconds"]),
-            "Table 1, min": _minutes(origin.get("evaluate_seconds")),
+            "Table 1, min": _minutes(origin.get("evaluate_seconds") if record["metrics"] else None),
             "threads": card.get("threads", ""), "precision": card.get("precision", ""), "machine": origin["hardware"],
         })  # fmt: skip
     names = ["preset", "data", "model", "seed", "clips seen", "training, min", "Table 1, min", "threads", "precision"]

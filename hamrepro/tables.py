@@ -86,12 +86,15 @@ class Cell:
     def spread(self) -> float:
         return stdev(self.values) if len(self.values) > 1 else 0.0
 
-    def text(self, digits: int = 3) -> str:
-        """`.964 ± .002 (3)`: mean, standard deviation over seeds, their number (and clips if not all); or why not."""
+    def text(self, digits: int = 3, clips: bool = True) -> str:
+        """`.964 ± .002 (3)`: mean, standard deviation over seeds, their number; or why not.
+
+        Where it is not all clips, their number too, unless the table has it in a column of its own.
+        """
         if self.missing or self.mean is None:
             return self.missing
         spread = f" ± {self.spread:.{digits}f}" if len(self.values) > 1 else ""
-        share = f", {self.n} clips" if self.share else ""
+        share = f", {self.n} clips" if self.share and clips else ""
         return f"{self.mean:.{digits}f}{spread} ({len(self.values)}{share})"
 
     def interval(self, digits: int = 3) -> str:
