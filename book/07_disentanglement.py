@@ -374,15 +374,16 @@ tables.briefly(pd.DataFrame(rows).T)
 # Same seed, a fixed share of the test clips, one draw:
 
 # %%
-wanted = {"A, 3-way": "accuracy/A/3way", "own action asked": "accuracy/A/own-action",
-          "another asked": "accuracy/A/other-action", "A, skin": "accuracy/A/skin", "B, 3-way": "accuracy/B/3way",
-          "C, 3-way": "accuracy/C/3way", "C, all right": "accuracy/C/both"}  # fmt: skip
+wanted = {"A, 3-way": "A/3way", "own action asked": "A/own-action", "another asked": "A/other-action",
+          "A, skin": "A/skin", "B, 3-way": "B/3way", "C, 3-way": "C/3way",
+          "C, all right": "C/both"}  # fmt: skip
 cycles = {"+first-cycle": "first cycle", "+no-mmd": "second, with states from the prior",
           "": "second, and content that does not tell"}  # fmt: skip
 rows = {}
 for name in ("halo-sp", "halo-u"):
     for variant, cycle in cycles.items():
-        cells = {h: tables.Cell(preset, "sprites", name + variant, key, "subset") for h, key in wanted.items()}
+        row = (preset, "sprites", name + variant)
+        cells = {head: tables.Cell(*row, f"accuracy/{key}", "subset") for head, key in wanted.items()}
         rows[tables.LABELS[name], cycle] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)
 

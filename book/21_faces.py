@@ -292,30 +292,36 @@ pd.DataFrame(rows).T
 # on that line is drawing. What `strict` lies below it is prediction, from one frame and the label.
 
 # %% tags=["hide-input"]
-def per_frame(network, people):
-    clips, actions = [], []
-    for source, part in zip(sources, assign([(t.subject, t.expression, t.key) for t in sources], "take"), strict=True):
-        if part == "test" and source.subject in people:
-            people = people - {source.subject}
-            clips.append(torch.from_numpy(crop_take(source, way)[0][:16]).permute(0, 3, 1, 2))
-            actions.append(EXPRESSIONS.index(source.expression))
-    truth, u = torch.stack(clips), torch.tensor(actions)
+def test_clips(people):
+    """The first test take of each person: uint8 clips of 16 frames, and their actions."""
+    parts = assign([(take.subject, take.expression, take.key) for take in sources], "take")
+    first = {t.subject: t for t, part in reversed(list(zip(sources, parts, strict=True))) if part == "test"}
+    taken = [first[person] for person in people]
+    clips = torch.stack([torch.from_numpy(crop_take(take, way)[0][:16]).permute(0, 3, 1, 2) for take in taken])
+    return clips, torch.tensor([EXPRESSIONS.index(take.expression) for take in taken])
+
+
+# %% tags=["hide-input"]
+def per_frame(network, truth, u):
     seen = normalise(truth)
     with torch.inference_mode():
         made = {c: network.generate(seen[:, :8], u, 16, conditioning=c) for c in ("clip", "strict")}
         features, own = network.features(seen), []
         for t in range(16):
             q = network.infer(features, u, torch.full_like(u, t))
-            own.append(network.decode(q.content.mean, network.positions(q.mean_state(), u, q.reference, 16)[:, [t]]))
-    made |= {"state of the frame itself": torch.cat(own, 1), "first frame repeated": seen[:, :1].expand_as(seen)}
+            positions = network.positions(q.mean_state(), u, q.reference, 16)
+            own.append(network.decode(q.content.mean, positions[:, [t]]))
+    made["state of the frame itself"] = torch.cat(own, 1)
+    made["first frame repeated"] = seen[:, :1].expand_as(seen)
     return {name: metrics.ssim(((m + 1) / 2).clamp(0, 1), truth).mean(0) for name, m in made.items()}
 
 
 # %% mystnb={"image": {"alt": "SSIM of frames 1 to 16: first frame repeated falls below the model from the onset on"}} tags=["nbval-ignore-output", "hide-input"]
 try:
-    network, shown = load_shipped("laptop", "faces-procedural", "halo-sp", 0)[0], {f"{n:03d}" for n in range(1, 53, 2)}
+    network = load_shipped("laptop", "faces-procedural", "halo-sp", 0)[0]
+    shown = [f"{number:03d}" for number in range(1, 53, 2)]
     fig, axis = plt.subplots(figsize=(6.4, 2.8))
-    for name, line in per_frame(network, shown).items():
+    for name, line in per_frame(network, *test_clips(shown)).items():
         axis.plot(range(1, 17), line, ":" if "itself" in name else "-", label=name)
     axis.set(xlabel="frame", ylabel="SSIM", title=f"HALO, H: one test take of {len(shown)} people")
     axis.legend()
