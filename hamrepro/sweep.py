@@ -133,7 +133,8 @@ def outcome(handle: Any, cluster: str) -> str:
         time.sleep(POLL)  # a shared file system may be late
     if result.exists() and handle.exception() is None:
         return "done" if handle.result() else "stopped; the same command goes on"
-    said = [line for line in (handle.stderr() or "").splitlines() if line.strip() and not line.startswith("srun:")]
+    lines = (handle.stderr() or "").splitlines()
+    said = [line for line in lines if line.strip() and not line.startswith(("srun:", "submitit "))]
     return f"failed: {said[-1].strip() if said else 'it wrote nothing'}"
 
 

@@ -19,13 +19,14 @@ from hamrepro import sweep
 from hamrepro.scale_commands import app
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
-STEPS = 400
+STEPS = 150
 CONF = """
 ClusterName=one
 SlurmctldHost={host}
 SlurmctldPort={ports[0]}
 SlurmdPort={ports[1]}
 SlurmUser=root
+MessageTimeout=60
 AuthInfo=socket={folder}/munge.socket,cred_expire=10
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -97,14 +98,14 @@ def cluster(tmp_path_factory):
         say("scancel", "--me")
         for each in reversed(running):
             each.send_signal(signal.SIGTERM)
-            each.wait(30)
+            each.wait(60)
 
 
 def say(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
-def until(happened, seconds=90):
+def until(happened, seconds=300):
     end = time.monotonic() + seconds
     while not (found := happened()):
         assert time.monotonic() < end
