@@ -116,7 +116,7 @@ def rows(entries: Entries) -> dict[str, dict[str, str]]:
     for name, entry in entries.items():
         unit, ratio, other = entry["unit"], entry.get("ratio"), entry.get("reference")
         found[name] = {
-            "median": shown(entry["value"], unit),
+            "median": shown(entry["value"], unit) + (f": {entry['why']}" if "why" in entry else ""),
             "quartiles": " to ".join(shown(value, unit) for value in entry.get("iqr", ())),
             "n": str(entry["n"]),
             "slow reference": shown(other["value"], unit) if other else "",

@@ -63,7 +63,8 @@ def test_rows_name_units_and_ratios(record):
     rows = bench.rows(bench.entries_of(record[0]))
     row = rows["blocks/d=6 K=3 T=8"]
     assert row["median"].split()[1] in ("s", "ms", "µs") and row["n"] == "1" and "(" in row["ratio"]
-    assert bench.rows({"x": {"value": None, "n": 0, "unit": "s"}})["x"]["median"] == "not run"
+    none = {"value": None, "n": 0, "unit": "s"}
+    assert bench.rows({"x": none, "y": none | {"why": "needs a GPU"}})["y"]["median"] == "not run: needs a GPU"
 
 
 def test_levers_start_at_the_slow_reference(monkeypatch):
