@@ -122,11 +122,14 @@ measured("flow/")
 
 # %% [markdown]
 # The paper's other claim of cost is its block structure: $K$ operators of $2d \times 2d$ in the place of one of $2Kd \times 2Kd$,
-# less work by $K^2$. And how far do these products carry? 10,000 frames of one clip's states, in single precision; the
-# last column is the largest error against double precision, relative to the largest state.
+# less work by $K^2$; here the *slow reference* is the one matrix.
 
 # %%
 measured("blocks/")
+
+# %% [markdown]
+# How far do the products carry? 10,000 frames of one clip's states, in single precision; the error is the largest against double
+# precision, relative to the largest state.
 
 # %%
 far = {key: {"seconds": bench.shown(entry["value"], "s"), "n": entry["n"],
@@ -147,7 +150,7 @@ measured("batch/", "data/", "evaluation/", "sampling/", "checkpoint/", "memory/"
 # ## How cost grows
 #
 # The exponent of a power law through times at growing sizes: 1 is proportional, 0 is free. Small sizes grow more slowly than
-# the law says, since a call has a price of its own. Seconds are in the order of the sizes.
+# the law says, since a call has a price of its own. Times are in the order of the sizes.
 
 # %%
 growth = {key: {
