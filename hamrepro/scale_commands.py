@@ -69,12 +69,15 @@ def sweep(
     cluster: Annotated[str, typer.Option(help="slurm, or local")] = "slurm",
     parallel: Annotated[int, typer.Option(min=1, help="jobs at a time")] = 8,
     hours: Annotated[float, typer.Option(min=0.1, help="limit of a job; what is not done by then goes on later")] = 12,
+    cpus: Annotated[int, typer.Option(min=1, help="of a job, as threads")] = 1,
+    memory: Annotated[float | None, typer.Option(help="GB of a job; default: the cluster's")] = None,
     partition: Annotated[str | None, typer.Option(help="of SLURM")] = None,
 ) -> None:
     """Train and evaluate every combination as jobs of a cluster; exit 75 where some are not done."""
     from hamrepro.sweep import sweep as sweep_all
 
     datasets, models = dataset or ["sprites"], model or ["halo-sp", "halo-u"]
-    options = {"device": device, "cluster": cluster, "parallel": parallel, "hours": hours, "partition": partition}
+    options = {"device": device, "cluster": cluster, "parallel": parallel, "hours": hours}
+    options |= {"cpus": cpus, "memory": memory, "partition": partition}
     if not sweep_all(preset, datasets, models, range(seeds), runs, **options):
         raise typer.Exit(75)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import torch
 
 from hamrepro import records
 from hamrepro.continuation import train_all_cycles
@@ -15,13 +19,16 @@ from hamrepro.presets import configure
 from hamrepro.shipping import evaluate_shipped, record, ship
 from hamrepro.tables import table_1
 
+LEAVE = 150.0  # seconds a training ends before its job's limit; submitit's warning comes 90 before it
+POLL = 5.0  # seconds between looks at a job
+
 
 class Job(NamedTuple):
     """One training, evaluated to a record of its own. What is done is skipped, what was stopped goes on.
 
     Attributes:
         runs: where the run, the weights and the record go, `<runs>/<preset>/`, as with `hamrepro retrain`.
-        stop_after: seconds after which the training saves and ends.
+        stop_after: seconds after which the training saves and ends. cpus: threads.
     """
 
     preset: str
@@ -31,9 +38,11 @@ class Job(NamedTuple):
     runs: Path
     device: str = "cpu"
     stop_after: float | None = None
+    cpus: int = 1
 
     def __call__(self) -> bool:
         """Train, ship, evaluate, record; whether all of it is done."""
+        torch.set_num_threads(self.cpus)
         weights, results = self.runs / self.preset / "weights", self.runs / self.preset / "results"
         names = (self.preset, self.dataset, self.model, self.seed)
         if records.record_path(*names, results).exists():
@@ -47,7 +56,7 @@ class Job(NamedTuple):
         return True
 
     def checkpoint(self) -> Any:
-        """Called by submitit when the cluster takes the machine back: the same job again, which resumes."""
+        """Called by submitit at its signal, USR2: the same job is queued again, and resumes."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
@@ -103,6 +112,32 @@ def submit(todo: Sequence[Job], folder: Path, cluster: str, parallel: int, **par
             job.wait()
 
 
+def outcome(handle: Any, cluster: str) -> str:
+    """Wait for one of submitit's jobs: `done`, `stopped ...`, or `failed: ` and the last it wrote.
+
+    SLURM is asked for its queue. submitit asks for its accounts, which a cluster need not keep; then a job that ended
+    without a result would be waited for for ever.
+    """
+
+    def over() -> bool:
+        if cluster != "slurm":
+            return handle.done()
+        queue = ["squeue", "--me", "--noheader", "--array", "--format=%i"]
+        listed = subprocess.run(queue, capture_output=True, text=True)
+        return listed.returncode == 0 and handle.job_id not in listed.stdout.split()
+
+    result = handle.paths.result_pickle
+    while not result.exists() and not over():
+        time.sleep(POLL)
+    if not result.exists():
+        time.sleep(POLL)  # a shared file system may be late
+    if result.exists() and handle.exception() is None:
+        return "done" if handle.result() else "stopped; the same command goes on"
+    lines = (handle.stderr() or "").splitlines()
+    said = [line for line in lines if line.strip() and not line.startswith(("srun:", "submitit "))]
+    return f"failed: {said[-1].strip() if said else 'it wrote nothing'}"
+
+
 def sweep(
     preset: str,
     datasets: Sequence[str],
@@ -114,9 +149,14 @@ def sweep(
     cluster: str = "slurm",
     parallel: int = 8,
     hours: float = 12,
+    cpus: int = 1,
+    memory: float | None = None,
     partition: str | None = None,
 ) -> bool:
     """Submit every combination, wait, and print Table 1 of what there is then.
+
+    Args:
+        hours, cpus, memory: of a job; memory in GB, where the cluster has no rule of its own.
 
     Returns:
         Whether every job is done; the same call goes on with those that are not.
@@ -124,20 +164,19 @@ def sweep(
     Raises:
         ConfigError: an unknown name or cluster, or submitit is missing.
     """
-    todo = jobs(preset, datasets, models, seeds, runs, device=device, stop_after=0.95 * 3600 * hours)
+    limits = {"stop_after": 3600 * hours - LEAVE, "cpus": cpus}
+    todo = jobs(preset, datasets, models, seeds, runs, device=device, **limits)
     parameters: dict[str, Any] = {"timeout_min": max(1, round(60 * hours)), "name": "hamrepro"}
-    if cluster == "slurm":
+    if cluster == "slurm":  # from SLURM 22.05 on, srun has to be told what sbatch was
+        parameters |= {"cpus_per_task": cpus, "slurm_srun_args": [f"--cpus-per-task={cpus}"]}
+        parameters |= {"mem_gb": memory} if memory else {}
         parameters |= {"slurm_partition": partition} if partition else {}
         parameters |= {"gpus_per_node": 1} if device.startswith("cuda") else {}
-    faults = []
+    states = []
     submitted = list(submit(todo, runs / preset / "jobs", cluster, parallel, **parameters))
     for job, handle in zip(todo, submitted, strict=True):
-        fault = handle.exception()
-        state = "done" if fault is None and handle.result() else "stopped; the same command goes on"
-        if fault is not None:
-            state = f"failed: {str(fault).strip().splitlines()[-1]}"
-        faults += [] if state == "done" else [job]
-        print(f"{job.dataset} {job.model} seed {job.seed}: {state}", flush=True)
+        states.append(outcome(handle, cluster))
+        print(f"{job.dataset} {job.model} seed {job.seed}: {states[-1]}", flush=True)
     for dataset in datasets:
         print(table_1(preset, dataset, results=runs / preset / "results").to_string(), flush=True)
-    return not faults
+    return set(states) == {"done"}

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from hamrepro.errors import ShapeError
 
+SQUARINGS = 8  # enough for |H| up to 128, twenty turns a frame
+
 
 def symplectic_form(d: int, *, dtype: torch.dtype | None = None, device: torch.device | None = None) -> Tensor:
     """The matrix J (2d, 2d). Paper: Definition 5.
@@ -104,14 +106,24 @@ def symplectic_inverse(matrix: Tensor) -> Tensor:
     return torch.cat([torch.cat([e.mT, -b.mT], -1), torch.cat([-c.mT, a.mT], -1)], -2)
 
 
-def _exponential(h: Tensor) -> Tensor:
+def _exponential(h: Tensor, read: bool | None = None) -> Tensor:
     """e^H by the Taylor polynomial of H / 2^s, squared s times: plain products, and so is its gradient.
 
     `torch.linalg.matrix_exp` differentiates through the exponential of a matrix twice as large, and up to
     torch 2.14 has a wrong coefficient (pytorch issue 196592, errors to 5e-5 in float32).
+
+    Args:
+        read: whether to read the norm, which makes s a number; by default on the CPU alone, since elsewhere the
+            program would wait for the device. Unread, all of `SQUARINGS` are computed, and larger norms give NaN.
     """
-    norm = float(h.detach().abs().sum(-1).amax())
-    squarings = max(0, math.ceil(math.log2(2 * norm))) if 0 < norm < math.inf else 0
+    norm = h.detach().abs().sum(-1).amax()
+    if read is None:
+        read = h.device.type == "cpu"
+    if read:
+        least = float(norm)
+        squarings = max(0, math.ceil(math.log2(2 * least))) if 0 < least < math.inf else 0
+    else:
+        squarings = (2 * norm).log2().ceil().clamp(min=0)
     a = h / 2**squarings
     square = a @ a
     powers = (torch.eye(h.shape[-1], dtype=h.dtype, device=h.device).expand_as(h), a, square, square @ a)
@@ -119,9 +131,13 @@ def _exponential(h: Tensor) -> Tensor:
     result = powers[0] / math.factorial(order)
     for block in range(order - 4, -1, -4):  # four terms at a time, by Horner's rule in the fourth power
         result = fourth @ result + sum(power / math.factorial(block + n) for n, power in enumerate(powers))
-    for _ in range(squarings):
-        result = result @ result
-    return result
+    if read:
+        for _ in range(squarings):
+            result = result @ result
+        return result
+    for done in range(SQUARINGS):
+        result = torch.where(done < squarings, result @ result, result)
+    return torch.where(squarings > SQUARINGS, math.nan, result)
 
 
 def flow_powers(generators: Tensor, frames: int) -> Tensor:

@@ -1,8 +1,7 @@
-"""What training, evaluation, sampling and saving cost, each beside the slow reference, and how the cost grows."""
+"""What training, evaluation, sampling and saving cost, each beside the slow reference."""
 
 from __future__ import annotations
 
-import resource
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,20 +12,18 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hamrepro import checkpoint
-from hamrepro.allocator import keep_freed_memory
 from hamrepro.batches import Batch, draw_batch
-from hamrepro.benchmarks import Conditions, Entries, flow_work, operators, reference
+from hamrepro.benchmarks import Conditions, Entries, reference
 from hamrepro.config import ModelConfig, RunConfig, TrainConfig
 from hamrepro.datasets import load
-from hamrepro.elbo import EXACT, Estimate
+from hamrepro.elbo import Estimate
 from hamrepro.evaluate import of_model, score_frames
 from hamrepro.halo import Halo
 from hamrepro.networks import Decoder, Encoder
 from hamrepro.optimiser import Optimiser, estimate
 from hamrepro.precision import choose_precision
 from hamrepro.randomness import generator
-from hamrepro.symplectic import flow_powers
-from hamrepro.timing import compared, race, roofline
+from hamrepro.timing import compared, roofline
 
 Work = Callable[[], object]
 
@@ -115,62 +112,6 @@ def step(on: Conditions) -> Entries:
     for name in ("product", "convolution/channels-last"):
         entry[f"share of {name}"] = work / seconds / peak[f"roofline/{name}/{precision}"]["value"]
     return {f"step/{on.preset} {on.model} B={on.clips}": entry} | peak
-
-
-def levers(on: Conditions) -> Entries:
-    """The same step, one change after another: what each was predicted to give, and what it gave.
-
-    Predictions come from operation counts and from the measured limits of the machine, never from the step itself,
-    but for the exponentials: their share of it.
-    """
-    slow, (config, batch) = reference(), batch_of(on, min(8, on.clips))
-    network, training = config.network, config.training
-    kinds = (slow.SlowHalo, slow.UsualLayout, Halo, Halo, Halo)
-    names = (
-        "the slow reference",
-        "one exponential an operator",
-        "channels last",
-        "bfloat16",
-        "a part of the frames",
-        "freed memory is kept",
-    )
-    bounds = (EXACT, EXACT, EXACT, EXACT, None)
-    works = [
-        update(halo(network, on.device, kind), batch, training, number >= 3, bound)
-        for number, (kind, bound) in enumerate(zip(kinds, bounds, strict=True))
-    ]
-
-    def remembering(work: Work, keep: bool) -> Work:
-        return lambda: (keep_freed_memory(keep), work())
-
-    entries = race(*(remembering(work, False) for work in works), remembering(works[-1], True), rounds=on.rounds)
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    remembering(works[-1], False)()
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    kernel, user = after.ru_stime - before.ru_stime, after.ru_utime - before.ru_utime
-    peak = roofline(on.device, 2)
-    h = operators(network.actions, network.half_dimension, on.device).generators().detach()
-    flow = compared(*(flow_work(way, h, batch.clips.shape[1], True) for way in (flow_powers, slow.powers)), on.rounds)
-    saved = flow["reference"]["value"] - flow["value"]
-
-    def limit(kind: str, precision: str) -> float:
-        return peak[f"roofline/{kind}/{precision}"]["value"]
-
-    predicted = (
-        None,
-        entries[0]["value"] / max(entries[0]["value"] - saved, 1e-9),
-        limit("convolution/channels-last", "float32") / limit("convolution/nchw", "float32"),
-        limit("convolution/channels-last", "bfloat16") / limit("convolution/channels-last", "float32"),
-        flops(works[3]) / flops(works[4]),
-        (kernel + user) / user,
-    )
-    found = {}
-    for number, (name, entry) in enumerate(zip(names, entries, strict=True)):
-        entry.pop("ratio", None), entry.pop("best_ratio", None)
-        before = entries[number - 1]["value"] if number else entry["value"]
-        gains = {"predicted": predicted[number], "gain": before / entry["value"] if number else None}
-        found[f"levers/{number} {name}"] = entry | gains | {"so_far": entries[0]["value"] / entry["value"]}
-    return found
 
 
 def evaluation(on: Conditions) -> Entries:

@@ -20,6 +20,7 @@ from hamrepro.elbo import EXACT, Estimate
 from hamrepro.evaluate import of_model, score_frames
 from hamrepro.halo import Halo
 from hamrepro.layers import pack
+from hamrepro.lever_benchmarks import SubPixel
 from hamrepro.pixelart import draw_layers
 from hamrepro.randomness import generator
 from hamrepro.sprites import Sprites, load_sprites
@@ -93,6 +94,22 @@ def test_loss_and_every_gradient(twins, estimate):
     assert all(close(terms[name], expected[name]) for name in expected)
     assert gradients.keys() == expected_gradients.keys()
     assert all(close(gradients[name], value, 1e-8) for name, value in expected_gradients.items())
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_transposed_convolutions_as_convolutions(layout):
+    torch.manual_seed(0)
+    usual = torch.nn.ConvTranspose2d(3, 5, 5, 2, 2, output_padding=1).double()
+    ours = SubPixel(3, 5, 5, 2, 2, output_padding=1).double()
+    ours.load_state_dict(usual.state_dict())
+    results = []
+    for layer in (usual, ours):
+        maps = torch.rand(2, 3, 4, 6, dtype=torch.float64, generator=generator(0, "init"))
+        maps = maps.contiguous(memory_format=layout).requires_grad_()
+        value = layer(maps)
+        results.append((value, *torch.autograd.grad(value.sin().sum(), [maps, *layer.parameters()])))
+    for one, other in zip(*results, strict=True):
+        assert close(one, other, 1e-12)
 
 
 @torch.inference_mode()

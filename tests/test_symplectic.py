@@ -130,6 +130,25 @@ def test_zero_offset_is_the_identity_to_the_bit(draw, device):
         assert torch.equal(sy.flow_powers(h, frames)[:, frames - 1], eye)
 
 
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 0.3, 3.0])
+@pytest.mark.parametrize("random", [random_sp, random_u])
+def test_without_reading_the_norm_the_exponential_is_the_same(draw, random, scale):
+    results = []
+    for read in (True, False):
+        h = random(draw, 3, 6, count=3, scale=scale).double().requires_grad_()
+        value = sy._exponential(h, read)
+        results.append((value.detach(), *torch.autograd.grad(value.sin().sum(), h)))
+    for read, unread in zip(*results, strict=True):
+        assert (read - unread).abs().max() <= 1e-13 * (1 + read.abs().max())
+
+
+def test_off_the_cpu_nothing_is_read_and_what_is_out_of_reach_is_not_a_number(draw):
+    assert sy._exponential(torch.empty(3, 12, 12, device="meta")).shape == (3, 12, 12)
+    turn = sy.symplectic_form(1, dtype=torch.float64)
+    assert torch.allclose(sy._exponential(128 * turn, False), sy._exponential(128 * turn), rtol=0, atol=1e-12)
+    assert sy._exponential(129 * turn, False).isnan().all()
+
+
 def test_half_precision_and_autocast_never_reach_the_exponential(draw, device):
     h = random_sp(draw, 0, 6)
     assert sy.flow_powers(h.bfloat16(), 8).dtype == torch.float32

@@ -1,0 +1,188 @@
+"""What each change to a training step gives: those that were kept, one after another, and others, each alone."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import lru_cache
+from multiprocessing import get_context
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hamrepro.allocator import keep_freed_memory
+from hamrepro.benchmarks import Conditions, Entries, flow_work, operators, reference
+from hamrepro.elbo import EXACT
+from hamrepro.halo import Halo
+from hamrepro.optimiser import Optimiser
+from hamrepro.precision import choose_precision
+from hamrepro.symplectic import flow_powers
+from hamrepro.timing import compared, quartiles, race, roofline
+from hamrepro.training_benchmarks import Work, batch_of, flops, halo, update
+
+
+def levers(on: Conditions) -> Entries:
+    """The same step, one change after another: what each was predicted to give, and what it gave.
+
+    Predictions come from operation counts and from the measured limits of the machine, never from the step itself,
+    but for the exponentials: their share of it.
+    """
+    slow, (config, batch) = reference(), batch_of(on, min(8, on.clips))
+    network, training = config.network, config.training
+    kinds = (slow.SlowHalo, slow.UsualLayout, Halo, Halo, Halo)
+    names = (
+        "the slow reference",
+        "one exponential an operator",
+        "channels last",
+        "bfloat16",
+        "a part of the frames",
+        "freed memory is kept",
+    )
+    bounds = (EXACT, EXACT, EXACT, EXACT, None)
+    works = [
+        update(halo(network, on.device, kind), batch, training, number >= 3, bound)
+        for number, (kind, bound) in enumerate(zip(kinds, bounds, strict=True))
+    ]
+
+    def remembering(work: Work, keep: bool) -> Work:
+        return lambda: (keep_freed_memory(keep), work())
+
+    entries = race(*(remembering(work, False) for work in works), remembering(works[-1], True), rounds=on.rounds)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    remembering(works[-1], False)()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    kernel, user = after.ru_stime - before.ru_stime, after.ru_utime - before.ru_utime
+    peak = roofline(on.device, 2)
+    h = operators(network.actions, network.half_dimension, on.device).generators().detach()
+    flow = compared(*(flow_work(way, h, batch.clips.shape[1], True) for way in (flow_powers, slow.powers)), on.rounds)
+    saved = flow["reference"]["value"] - flow["value"]
+
+    def limit(kind: str, precision: str) -> float:
+        return peak[f"roofline/{kind}/{precision}"]["value"]
+
+    predicted = (
+        None,
+        entries[0]["value"] / max(entries[0]["value"] - saved, 1e-9),
+        limit("convolution/channels-last", "float32") / limit("convolution/nchw", "float32"),
+        limit("convolution/channels-last", "bfloat16") / limit("convolution/channels-last", "float32"),
+        flops(works[3]) / flops(works[4]),
+        (kernel + user) / user,
+    )
+    found = {}
+    for number, (name, entry) in enumerate(zip(names, entries, strict=True)):
+        entry.pop("ratio", None), entry.pop("best_ratio", None)
+        before = entries[number - 1]["value"] if number else entry["value"]
+        gains = {"predicted": predicted[number], "gain": before / entry["value"] if number else None}
+        found[f"levers/{number} {name}"] = entry | gains | {"so_far": entries[0]["value"] / entry["value"]}
+    return found
+
+
+class SubPixel(nn.ConvTranspose2d):
+    """A transposed 5x5 convolution of stride 2 as a 3x3 convolution to four times the channels, then interleaved.
+
+    Row 2i + a of the result takes rows i-1, i, i+1 of the input with the kernel's rows 4+a, 2+a, a; row 5 is zero.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', 2H, 2W)."""
+        kernel = functional.pad(self.weight, (0, 1, 0, 1)).unflatten(2, (3, 2)).unflatten(4, (3, 2)).flip(2, 4)
+        kernel = kernel.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)
+        bias = self.bias.repeat_interleave(4)
+        return functional.pixel_shuffle(functional.conv2d(maps, kernel, bias, padding=1), 2)
+
+
+def sub_pixel(model: Halo) -> Halo:
+    """The same weights, the decoder's transposed convolutions of stride 2 computed as `SubPixel`."""
+    for layer in model.decoder:
+        if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2):
+            layer.__class__ = SubPixel
+    return model
+
+
+@lru_cache(maxsize=1)
+def _step(on: Conditions) -> Work:
+    config, batch = batch_of(on, min(8, on.clips))
+    low = choose_precision("auto", on.device) == "bfloat16"
+    return update(halo(config.network, on.device), batch, config.training, low)
+
+
+def _seconds(on: Conditions, threads: int, steps: int) -> float:
+    torch.set_num_threads(threads)
+    work = _step(on)
+    began = time.perf_counter()
+    for _ in range(steps):
+        work()
+    return (time.perf_counter() - began) / steps
+
+
+def side_by_side(on: Conditions, steps: int = 5) -> dict[str, Any]:
+    """A training on every core, one thread each, against one training on all cores: seconds a step, over trainings."""
+    cores, together, one = os.cpu_count() or 1, [], []
+    with ExitStack() as stack:
+        pools = [stack.enter_context(ProcessPoolExecutor(1, get_context("spawn"))) for _ in range(cores)]
+        [pool.submit(_seconds, on, 1, 1).result() for pool in pools]  # the first step prepares
+        for _ in range(on.rounds):
+            one.append(pools[0].submit(_seconds, on, cores, steps).result())
+            running = [pool.submit(_seconds, on, 1, steps) for pool in pools]
+            together.append(max(each.result() for each in running) / cores)
+    ratio = quartiles([a / b for a, b in zip(one, together, strict=True)], "")
+    return quartiles(together, "s") | {"reference": quartiles(one, "s"), "ratio": ratio}
+
+
+def _not_run(why: str) -> dict[str, Any]:
+    return {"value": None, "n": 0, "unit": "s", "why": why}
+
+
+def others(on: Conditions) -> Entries:
+    """A step with one change, and without it, by turns; the ratio is what the change gives."""
+    config, batch = batch_of(on, min(8, on.clips))
+    network, training, cuda = config.network, config.training, on.device.type == "cuda"
+    low = choose_precision("auto", on.device) == "bfloat16"
+
+    def step(model: Halo, low: bool = low, **adam: bool) -> Work:
+        optimiser = Optimiser(model, training)
+        for group in optimiser.parts[0].param_groups:
+            group.update(adam)
+        return update(model, batch, training, low, optimiser=optimiser)
+
+    def plain() -> Halo:
+        return halo(network, on.device)
+
+    def compiled(mode: str) -> dict[str, Any]:
+        model = plain()
+        model.encoder.compile(mode=mode), model.decoder.compile(mode=mode)
+        work, began = step(model), time.perf_counter()
+        try:
+            work()
+        except RuntimeError as error:
+            return _not_run(str(error).strip().splitlines()[0][:120])
+        return {"seconds to compile": time.perf_counter() - began} | compared(work, usual, on.rounds)
+
+    def reading(work: Work, model: nn.Module) -> Work:
+        return lambda: (work(), next(model.parameters()).grad.sum().item())
+
+    def rounded(precision: str) -> Work:
+        work = step(plain(), low=False)
+        return lambda: (torch.set_float32_matmul_precision(precision), work())
+
+    usual, read = step(plain()), plain()
+    found = {
+        "the optimiser fused": compared(step(plain(), fused=True), step(plain(), fused=False), on.rounds),
+        "no value read back": compared(usual, reading(step(read), read), on.rounds),
+        "transposed convolutions as convolutions": compared(step(sub_pixel(plain())), usual, on.rounds),
+        "compiled": compiled("default") if shutil.which("c++") else _not_run("no C++ compiler"),
+        "CUDA graphs": compiled("reduce-overhead") if cuda else _not_run("needs a GPU"),
+        "TF32": _not_run("needs a GPU"),
+        "a training on every core": _not_run("on a CPU alone") if cuda else side_by_side(on),
+    }
+    if cuda:
+        before = torch.get_float32_matmul_precision()
+        found["TF32"] = compared(rounded("high"), rounded("highest"), on.rounds)
+        torch.set_float32_matmul_precision(before)
+    return {f"others/{name}": entry for name, entry in found.items()}
