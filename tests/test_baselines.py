@@ -211,6 +211,28 @@ def test_bad_clips_are_refused(clips):
         MAKE["skd"]().loss(clips.to(torch.uint8), ACTION, noise)
 
 
+@pytest.mark.parametrize("name", AUTOENCODERS)
+@pytest.mark.parametrize("shape", [(0, T), (B, 0)])
+def test_no_clips_and_no_frames_are_refused(name, shape):
+    for use in (lambda model, x: model.loss(x, ACTION[: len(x)], noise), lambda model, x: model.encode(x)):
+        with pytest.raises(ShapeError, match="clips"):
+            use(MAKE[name](), torch.zeros(*shape, 3, 64, 64))
+
+
+@pytest.mark.parametrize("name", AUTOENCODERS)
+@pytest.mark.parametrize(("frames", "skip"), [(0, 0), (-1, 0), (8, 8), (8, 9), (8, -1)])
+def test_nothing_left_to_generate_is_refused(name, frames, skip, clips):
+    with pytest.raises(ShapeError, match="frames"):
+        MAKE[name]().eval().generate(clips, ACTION, frames, skip=skip)
+
+
+@pytest.mark.parametrize("name", [*SEQUENTIAL, "mocogan"])
+@pytest.mark.parametrize("frames", [0, -1])
+def test_nothing_left_to_sample_is_refused(name, frames):
+    with pytest.raises(ShapeError, match="frames"):
+        MAKE[name]().eval().sample(ACTION, frames, noise("prior"))
+
+
 # The bound of the sequential models
 
 

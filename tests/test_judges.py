@@ -109,7 +109,7 @@ def test_clips_without_what_is_judged_have_no_judge(clip_set):
 
 @pytest.mark.parametrize("device", ["gpu", "", "cuda:99"])
 def test_an_unknown_device_has_no_judge(tmp_path, clip_set, device):
-    shipped(tmp_path, small(clip_set), clip_set)
+    shipped(tmp_path, Judge(heads_of(clip_set)).eval(), clip_set)
     for use in (lambda: train_judge(clip_set, device=device),
                 lambda: load_judge(clip_set.name, weights=tmp_path, device=device)):  # fmt: skip
         with pytest.raises(ConfigError, match="device"):

@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from hamrepro.baselines.discriminators import ClipDiscriminator, FrameDiscriminator, real_and_category
-from hamrepro.baselines.trunk import Noise, normal
+from hamrepro.baselines.trunk import Noise, check_frames, normal
 from hamrepro.config import ModelConfig
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.errors import ShapeError
@@ -123,6 +123,7 @@ class Mocogan(nn.Module):
 
     def draw_motion(self, category: Tensor, frames: int, noise: torch.Generator) -> Motion:
         """A motion of each category (B,)."""
+        check_frames(frames)
         like = next(self.parameters())
         count = len(category)
         return Motion(category, normal((count, MOTION), like, noise), normal((count, frames, MOTION), like, noise))

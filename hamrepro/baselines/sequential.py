@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hamrepro.baselines.trunk import Noise, Trunk, normal
+from hamrepro.baselines.trunk import Noise, Trunk, check_frames, normal
 from hamrepro.config import ModelConfig
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.errors import ShapeError
@@ -157,6 +157,7 @@ class SequentialVae(Trunk):
         """
         if conditioning not in ("clip", "strict", "reconstruction"):
             raise ShapeError(f"conditioning {conditioning!r}", "'clip', 'strict' or 'reconstruction'")
+        check_frames(frames, skip)
         if conditioning == "reconstruction":
             codes = self.encode(clips)
             return self.draw(codes.f, self.prior.roll(codes.z, frames)[:, skip:])
@@ -175,6 +176,7 @@ class SequentialVae(Trunk):
 
     def draw_motion(self, count: int, frames: int, noise: torch.Generator) -> Tensor:
         """z_{1:T} drawn one after the other, (count, frames, z)."""
+        check_frames(frames)
         return self.prior.roll(next(self.parameters()).new_zeros(count, 0, self.prior.size), frames, noise)
 
     def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor:

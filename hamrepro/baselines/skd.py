@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from hamrepro.baselines.trunk import Noise, Trunk, choose_frames
+from hamrepro.baselines.trunk import Noise, Trunk, check_frames, choose_frames
 from hamrepro.config import ModelConfig
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.errors import ShapeError
@@ -152,6 +152,7 @@ class Skd(Trunk):
         """
         if conditioning not in ("clip", "strict"):
             raise ShapeError(f"conditioning {conditioning!r}", "'clip' or 'strict'")
+        check_frames(frames, skip)
         still, moving = self.encode(clips if conditioning == "clip" else clips[:, :1])
         path = [moving[:, 0] + still.mean(1)]
         for _ in range(frames - 1):

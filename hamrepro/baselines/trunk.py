@@ -33,10 +33,11 @@ class Trunk(nn.Module):
         """h (B, T, h) of clips (B, T, 3, 64, 64) in [-1, 1], float32 at least for the recurrent layers.
 
         Raises:
-            ShapeError: clips of another shape or type.
+            ShapeError: clips of another shape or type, or none.
         """
-        if clips.ndim != 5 or clips.shape[2:] != (3, 64, 64) or not clips.is_floating_point():
-            raise ShapeError(f"clips {tuple(clips.shape)} {clips.dtype}", "float (B, T, 3, 64, 64) in [-1, 1]")
+        if clips.ndim != 5 or clips.shape[2:] != (3, 64, 64) or not clips.is_floating_point() or not clips.numel():
+            expected = "float (B, T, 3, 64, 64) in [-1, 1], B >= 1, T >= 1"
+            raise ShapeError(f"clips {tuple(clips.shape)} {clips.dtype}", expected)
         frames = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         made = self.encoder(frames).unflatten(0, clips.shape[:2])
         return made.to(torch.promote_types(made.dtype, torch.float32))
@@ -60,6 +61,12 @@ class Trunk(nn.Module):
     def diagnostics(self) -> dict[str, float]:
         """What to log beside the loss: nothing."""
         return {}
+
+
+def check_frames(frames: int, skip: int = 0) -> None:
+    """A `ShapeError` where nothing is left to draw."""
+    if not 0 <= skip < frames:
+        raise ShapeError(f"frames {skip + 1}..{frames}", "0 <= skip < frames")
 
 
 def choose_frames(clips: Tensor, codes: Tensor, estimate: Estimate, draw: torch.Generator) -> tuple[Tensor, Tensor]:
