@@ -74,6 +74,7 @@ for name in tables.UNDER_B:
         cell = tables.Cell(preset, "sprites", name, key, "shown")
         row[head] = cell.text(clips=False)
         row["n"] = max(cell.n, row["n"])
+    row["n"] = row["n"] or "·"
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
