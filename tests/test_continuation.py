@@ -49,7 +49,8 @@ def test_shipped_weights_stand_for_the_run(go, tmp_path):
     go()
     ran = run_folder(tmp_path / "runs", FIRST, 0)
     path = records.weights_path(FIRST.preset, FIRST.dataset, FIRST.model, 0, tmp_path / "weights")
-    checkpoint.save_weights(path, weights(ran, FIRST), {"clips_seen": 24, "train_seconds": 1})
+    card = {"config": FIRST.as_dict(), "clips_seen": 24, "train_seconds": 1}
+    checkpoint.save_weights(path, weights(ran, FIRST), card)
     _, done = go(runs=tmp_path / "other")
     one, other = (weights(run_folder(tmp_path / runs, SECOND, 0)) for runs in ("runs", "other"))
     assert done and not run_folder(tmp_path / "other", FIRST, 0).exists()
