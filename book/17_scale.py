@@ -174,7 +174,7 @@ pd.DataFrame([{"data": job.dataset, "model": job.model, "seed": job.seed} for jo
 # {doc}`06_generation`, and ends with status 0 where every job is done, else with 75.
 #
 # This was tried on a real SLURM, 22.05.8 as Debian 12 packages it, of one node with munge and without accounting: jobs cancelled
-# in training, warned, and killed. The first two ended with the bytes of a run that nothing disturbed, the third was reported
+# in training, warned, and killed. The first two ended with the bytes of a run that nothing disturbed; the third was reported
 # as failed. The test suite starts such a node and does the same where SLURM's programs are installed.
 #
 # (billion)=

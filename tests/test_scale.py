@@ -114,7 +114,8 @@ def test_a_job_that_is_taken_off_the_machine_is_submitted_again(tmp_path):
     assert job.checkpoint().function == job
 
 
-def test_no_cluster_is_refused(tmp_path):
+def test_no_cluster_is_refused(tmp_path, monkeypatch):
     pytest.importorskip("submitit")
+    monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigError, match="cluster 'slurm'"):
         list(sweep.submit([], tmp_path, "slurm", 1, timeout_min=1))

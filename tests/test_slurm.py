@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -54,6 +55,8 @@ class Tiny(NamedTuple):
         sys.path.insert(0, str(Path(__file__).parent))
         from tiny import run_tiny, tiny_config
 
+        if self.model == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
         return run_tiny(Path(self.folder) / self.model, tiny_config(steps=STEPS))
 
     def checkpoint(self) -> Any:
@@ -158,11 +161,10 @@ def test_what_is_cancelled_or_warned_goes_on_to_the_same_bytes(jobs):
     assert whole(jobs) == [True, True]
 
 
-def test_a_job_that_is_killed_ends_the_wait_and_the_sweep_with_75(jobs, monkeypatch):
-    (lone,) = submitted(jobs, "a")
-    until(begun(jobs, "a"))
-    monkeypatch.setattr(sweep, "jobs", lambda *names, **options: [Tiny(str(jobs), "a")])
-    monkeypatch.setattr(sweep, "submit", lambda *names, **options: [lone])
-    say("scancel", "--signal=KILL", lone.job_id)
-    ended = command(jobs)
-    assert ended.exit_code == 75 and "a seed 0: failed: " in ended.output
+def test_a_job_that_dies_ends_the_wait_and_the_sweep_with_75(cluster, tmp_path, monkeypatch):
+    handles = submitted(tmp_path, "dies")
+    monkeypatch.setattr(sweep, "jobs", lambda *names, **options: [Tiny(str(tmp_path), "dies")])
+    monkeypatch.setattr(sweep, "submit", lambda *names, **options: handles)
+    monkeypatch.setattr(sweep, "table_1", lambda *names, **options: type("Table", (), {"to_string": str})())
+    ended = command(tmp_path)
+    assert ended.exit_code == 75 and "dies seed 0: failed: " in ended.output
