@@ -87,7 +87,7 @@ class Cell:
         return stdev(self.values) if len(self.values) > 1 else 0.0
 
     def text(self, digits: int = 3, clips: bool = True) -> str:
-        """`.964 ± .002 (3)`: mean, sd over seeds, number of seeds (and, if `clips`, of clips if not all); or why not."""
+        """`.964 ± .002 (3)`: mean, sd over seeds, seeds (and, if `clips`, clips where not all); or why not."""
         if self.missing or self.mean is None:
             return self.missing
         spread = f" ± {self.spread:.{digits}f}" if len(self.values) > 1 else ""
