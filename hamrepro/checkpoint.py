@@ -21,6 +21,7 @@ from hamrepro.errors import CheckpointError, NonFiniteError
 
 FORMAT = 2
 KEEP = 2
+ORIGIN = ("data_sha256", "seed", "train_seconds", "environment")
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError)
 State = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]  # model, optimiser, meta
 
@@ -169,6 +170,8 @@ def load_state(path: Path, config_sha256: str) -> State:
             )
         if meta["meta_sha256"] != _seal(meta) or path.name != f"state-{meta['step']:08d}":
             raise CheckpointError(f"{path / 'meta.json'} was altered", "the file as it was saved", "delete this state")
+        if missing := [key for key in ORIGIN if key not in meta] or not isinstance(meta["environment"], dict):
+            raise CheckpointError(f"{path} lacks its origin: {missing}", ", ".join(ORIGIN), "delete this state")
         tensors = []
         for name in ("model.safetensors", "optimiser.safetensors"):
             data = (path / name).read_bytes()

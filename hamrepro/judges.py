@@ -243,7 +243,7 @@ def load_judge(dataset: str, blur: bool = False, *, weights: Path = WEIGHTS, dev
         tensors, card = checkpoint.load_weights(path)
         judge = Judge(card["heads"])
         judge.load_state_dict(tensors)
-    except (CheckpointError, RuntimeError, KeyError) as error:
+    except (CheckpointError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise JudgeError(f"no usable judge {path.name}: {error}", "weights that match their card", command) from error
     judge.card = card
     return judge.to(choose_device(device)).eval()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,7 @@ def _parse(path: Path) -> dict[str, Any]:
         if (
             record["schema"] != SCHEMA
             or not isinstance(record["metrics"], dict)
+            or not isinstance(record.get("subset", {}), dict)
             or not isinstance(record["provenance"], dict)
         ):
             raise KeyError("schema, metrics, provenance")
@@ -174,7 +176,13 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _is_entry(entry: Any) -> bool:
-    return isinstance(entry, dict) and "value" in entry and (entry["value"] is None or {"ci95", "n"} <= set(entry))
+    if not isinstance(entry, dict) or "value" not in entry:
+        return False
+    if entry["value"] is None:
+        return True
+    interval = entry.get("ci95")
+    numbers = [entry["value"], entry.get("n"), *(interval if isinstance(interval, list) else [])]
+    return len(numbers) == 4 and all(isinstance(number, int | float) and isfinite(number) for number in numbers)
 
 
 def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESULTS) -> dict[str, Any]:
@@ -198,7 +206,7 @@ def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESUL
         raise RecordError(
             f"{name} says {[record.get(key) for key in names]}", f"{list(names.values())}", "evaluate again"
         )
-    entries = [item for part in ("metrics", "subset") for item in dict(record.get(part) or {}).items()]
+    entries = [item for part in ("metrics", "subset") for item in record.get(part, {}).items()]
     if wrong := [key for key, entry in entries if not _is_entry(entry)]:
         raise RecordError(f"{name}: {wrong[0]} is no metric", "value, ci95 and n, or a value of null", "evaluate again")
     if missing := [key for key in ORIGIN if record["provenance"].get(key) in (None, "")]:

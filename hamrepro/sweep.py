@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from hamrepro import records
+from hamrepro.checkpoint import unwritable
 from hamrepro.continuation import train_all_cycles
 from hamrepro.datasets import load
 from hamrepro.errors import ConfigError
@@ -87,7 +88,7 @@ def submit(todo: Sequence[Job], folder: Path, cluster: str, parallel: int, **par
         submitit's jobs, as they are submitted.
 
     Raises:
-        ConfigError: submitit is missing, or there is no such cluster here.
+        ConfigError: submitit is missing, or there is no such cluster here. CheckpointError: nothing can be written.
     """
     try:
         import submitit
@@ -98,11 +99,14 @@ def submit(todo: Sequence[Job], folder: Path, cluster: str, parallel: int, **par
         if cluster == "slurm":
             parameters |= {"slurm_array_parallelism": parallel}
         executor.update_parameters(**parameters)
-    except (RuntimeError, NotImplementedError, NameError, ValueError) as error:
+        if cluster == "slurm":
+            with executor.batch():
+                submitted = [executor.submit(job) for job in todo]
+    except (RuntimeError, NotImplementedError, NameError, ValueError, submitit.core.utils.FailedJobError) as error:
         raise ConfigError(f"cluster {cluster!r}: {error}", "slurm, or local", "--cluster local") from error
+    except OSError as error:
+        raise unwritable(folder, error) from error
     if cluster == "slurm":
-        with executor.batch():
-            submitted = [executor.submit(job) for job in todo]
         yield from submitted
         return
     for first in range(0, len(todo), parallel):

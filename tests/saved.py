@@ -20,7 +20,8 @@ def parts(step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 def save_step(folder: Path, step: int) -> Path:
     """Save the state of a step."""
-    return checkpoint.save_state(folder, step, *parts(step), {"config_sha256": CONFIG, "seed": 0, "train_seconds": 1.5})
+    origin = {"data_sha256": "d" * 64, "seed": 0, "train_seconds": 1.5, "environment": {}}
+    return checkpoint.save_state(folder, step, *parts(step), {"config_sha256": CONFIG} | origin)
 
 
 def loaded_step(folder: Path) -> int:

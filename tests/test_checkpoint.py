@@ -176,6 +176,21 @@ def test_meta_without_hashes_is_refused(newest, hashes):
     refuse(newest)
 
 
+@pytest.mark.parametrize("key", checkpoint.ORIGIN)
+def test_meta_without_its_origin_is_refused(newest, key):
+    meta = json.loads((newest / "meta.json").read_text())
+    del meta[key]
+    (newest / "meta.json").write_text(json.dumps(meta))
+    seal(newest)
+    assert "origin" in refuse(newest).given
+
+
+@pytest.mark.parametrize("made", [None, "x", []])
+def test_meta_of_no_environment_is_refused(newest, made):
+    seal(newest, environment=made)
+    refuse(newest)
+
+
 class Bomb:
     """What a pickle could do, were it unpickled."""
 

@@ -99,6 +99,13 @@ def test_a_judge_in_training_mode_does_not_judge(clip_set, some):
         small(clip_set).train().probabilities(some)
 
 
+@pytest.mark.parametrize("heads", [None, 9, [1], {"9way": "x"}, {"9way": None}, {"9.way": 9}, {"9way": -1}])
+def test_a_card_of_no_heads_is_refused(tmp_path, clip_set, heads):
+    shipped(tmp_path, small(clip_set), clip_set, heads=heads)
+    with pytest.raises(JudgeError, match="match their card"):
+        load_judge(clip_set.name, weights=tmp_path)
+
+
 def test_clips_without_what_is_judged_have_no_judge(clip_set):
     bare = CodedClips()
     bare.name, bare.targets = "own:shapes", {"action": bare.targets["action"]}

@@ -150,7 +150,9 @@ def test_a_record_without_origin_is_refused(results, key, value):
 
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{}", b"null", b"\xff", b"[" * 100_000, b'{"schema": 0, "metrics": {}, "provenance": {}}',
-                b'{"schema": 1, "metrics": [], "provenance": {}}', b'{"schema": 1, "metrics": {}}', b'{"schema": 1']
+                b'{"schema": 1, "metrics": [], "provenance": {}}',
+                b'{"schema": 1, "metrics": {}, "subset": [1], "provenance": {}}',
+                b'{"schema": 1, "metrics": {}}', b'{"schema": 1']
 )  # fmt: skip
 def test_what_is_no_record_is_refused(results, content):
     path = write(results, result())
@@ -161,13 +163,24 @@ def test_what_is_no_record_is_refused(results, content):
     assert len(records.faults(results)) == 1
 
 
-@pytest.mark.parametrize("wrong", [0.9, None, [], {}, {"value": 0.9}, {"value": 0.9, "ci95": [0.8, 1.0]}])
+@pytest.mark.parametrize(
+    "wrong",
+    [0.9, None, [], {}, {"value": 0.9}, {"value": 0.9, "ci95": [0.8, 1.0]}, entry("high"), entry([]),
+     entry(0.9) | {"ci95": []}, entry(0.9) | {"ci95": "to"}, entry(0.9) | {"n": None}],
+)  # fmt: skip
 @pytest.mark.parametrize("part", ["metrics", "subset"])
 def test_what_is_no_metric_is_refused(results, part, wrong):
     write(results, result(**{part: {"ssim/clip/1-8": wrong}}))
     with pytest.raises(RecordError, match="ssim/clip/1-8 is no metric"):
         records.read(*NAMES, results)
     assert len(records.faults(results)) == 1
+
+
+def test_a_listed_metric_that_is_no_number_is_refused(results, monkeypatch):
+    monkeypatch.setattr(records, "as_text", lambda record, name: json.dumps(record))
+    write(results, result(metrics={"ssim/clip/1-8": entry(float("nan"))}))
+    with pytest.raises(RecordError, match="ssim/clip/1-8 is no metric"):
+        records.read(*NAMES, results)
 
 
 @pytest.mark.parametrize("kind", ["no text", "a folder"])

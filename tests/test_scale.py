@@ -12,7 +12,7 @@ from tiny import TinyClips, tiny_config
 import hamrepro.sweep as sweep
 import hamrepro.time_to_quality as quality
 from hamrepro import records
-from hamrepro.errors import ConfigError
+from hamrepro.errors import CheckpointError, ConfigError
 from hamrepro.train import run_folder
 
 
@@ -47,6 +47,33 @@ def test_a_target_not_met_is_no_number(looks):
 def test_an_unreadable_target_is_refused(target):
     with pytest.raises(ConfigError, match="target"):
         quality.time_to_quality("smoke", "sprites", "halo-u", target)
+
+
+def test_what_generates_nothing_has_no_quality():
+    with pytest.raises(ConfigError, match="mocogan has no ssim"):
+        quality.time_to_quality("smoke", "sprites-procedural", "mocogan")
+
+
+def test_jobs_that_cannot_be_written_are_named(tmp_path):
+    pytest.importorskip("submitit")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot write"):
+        list(sweep.submit([], tmp_path / "file" / "jobs", "local", 1))
+
+
+def test_a_cluster_that_does_not_answer_is_named(tmp_path, monkeypatch):
+    submitit = pytest.importorskip("submitit")
+
+    class Silent:
+        def __init__(self, **_):
+            pass
+
+        def update_parameters(self, **_):
+            raise submitit.core.utils.FailedJobError("sbatch: fatal: Could not establish a configuration source")
+
+    monkeypatch.setattr(submitit, "AutoExecutor", Silent)
+    with pytest.raises(ConfigError, match="configuration source"):
+        list(sweep.submit([], tmp_path, "slurm", 1))
 
 
 def test_every_combination_is_a_job(tmp_path):

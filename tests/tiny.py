@@ -167,7 +167,8 @@ def kill_in_save(folder: Path) -> list[dict[str, object]]:
 
     def save(path: Path, step: int) -> None:
         part = {"value": torch.full((4,), float(step))}
-        checkpoint.save_state(path, step, part, part, {"config_sha256": "tiny", "seed": 0})
+        origin = {key: {} for key in checkpoint.ORIGIN}
+        checkpoint.save_state(path, step, part, part, {"config_sha256": "tiny"} | origin)
 
     def work(path: Path, call: int, after: bool) -> None:
         _die_at(call, after)
