@@ -221,14 +221,16 @@ def _pack(folder: Path, identity: Manifest, sources: Sequence[Source]) -> Manife
             "look at the frames, or choose another variant",
         )
     unfinished, digest, at = folder / "frames.tmp.npy", hashlib.sha256(), 0
-    packed = np.lib.format.open_memmap(unfinished, "w+", np.uint8, (total, SIDE, SIDE, 3))
-    for source, line in zip(sources, lines, strict=True):
-        faces = _read_part(folder, source, "faces")
-        packed[at : at + len(faces)] = faces
-        digest.update(faces.tobytes())
-        line["offset"], at = at, at + len(faces)
-    packed.flush()
-    del packed
+    with open(unfinished, "wb") as file:  # not a map of it: there a full disk ends the process
+        shape = {"descr": "|u1", "fortran_order": False, "shape": (total, SIDE, SIDE, 3)}
+        np.lib.format.write_array_header_1_0(file, shape)
+        for source, line in zip(sources, lines, strict=True):
+            faces = _read_part(folder, source, "faces").tobytes()
+            file.write(faces)
+            digest.update(faces)
+            line["offset"], at = at, at + line["frames"]
+        file.flush()
+        os.fsync(file.fileno())
     unfinished.replace(folder / "frames.npy")
     manifest: Manifest = {
         "schema": SCHEMA,

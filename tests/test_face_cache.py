@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -131,6 +132,23 @@ def test_a_cache_one_may_not_look_into_is_not_a_finished_one(tmp_path: Path, mon
 
     monkeypatch.setattr(Path, "stat", locked)
     assert read_manifest(tmp_path) is None
+
+
+def test_a_disk_full_while_packing_is_named(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.FileIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    def opened(path: Path, mode: str) -> io.IOBase:
+        return Full(path, "w") if path.name.startswith("frames") else open(path, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(face_cache, "open", opened, raising=False)
+        with pytest.raises(DataError, match="No space left") as error:
+            build(tmp_path, MADE_OF, FOUR, PAPER, progress=False)
+    assert "HAMREPRO_CACHE" in error.value.next_step and read_manifest(tmp_path) is None
+    build(tmp_path, MADE_OF, FOUR, PAPER, progress=False)
+    assert files_of(tmp_path) == files_of(whole)
 
 
 KILLED = """
