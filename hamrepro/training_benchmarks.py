@@ -142,7 +142,7 @@ def saving(on: Conditions) -> Entries:
     update(model, batch, config.training, False, optimiser=optimiser)()
     with tempfile.TemporaryDirectory() as place:
         folder, file = Path(place), Path(place) / "state.pt"
-        meta = {"config_sha256": config.sha256}
+        meta = {"config_sha256": config.sha256, "environment": {}, "data_sha256": "none", "seed": 0, "train_seconds": 0}
 
         def save() -> None:
             checkpoint.save_state(folder, next(at), checkpoint.tensors(model), optimiser.state(), meta)

@@ -211,12 +211,26 @@ def test_bad_clips_are_refused(clips):
         MAKE["skd"]().loss(clips.to(torch.uint8), ACTION, noise)
 
 
-@pytest.mark.parametrize("name", AUTOENCODERS)
-@pytest.mark.parametrize("shape", [(0, T), (B, 0)])
-def test_no_clips_and_no_frames_are_refused(name, shape):
-    for use in (lambda model, x: model.loss(x, ACTION[: len(x)], noise), lambda model, x: model.encode(x)):
-        with pytest.raises(ShapeError, match="clips"):
-            use(MAKE[name](), torch.zeros(*shape, 3, 64, 64))
+@pytest.mark.parametrize("name", MAKE)
+@pytest.mark.parametrize("shape", [(0, T, 3, 64, 64), (B, 0, 3, 64, 64), (B, T, 3, 64, 63), (B, T, 1, 64, 64), (B, T)])
+def test_clips_of_another_shape_are_refused(name, shape):
+    with pytest.raises(ShapeError, match="clips"):
+        MAKE[name]().loss(torch.zeros(shape), ACTION[: shape[0]], noise)
+
+
+@pytest.mark.parametrize("name", MAKE)
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float64])
+def test_clips_of_another_type_are_refused(name, kind, clips):
+    with pytest.raises(ShapeError, match="clips"):
+        MAKE[name]().loss(clips.to(kind), ACTION, noise)
+
+
+@pytest.mark.parametrize("category", [ACTION + 9, ACTION - 1, ACTION.float()])
+def test_categories_there_are_not_are_refused(category, clips):
+    with pytest.raises(ShapeError, match="category"):
+        MAKE["mocogan"]().eval().sample(category, T, noise("prior"))
+    with pytest.raises(ShapeError, match="action"):
+        MAKE["mocogan"]().loss(clips, category, noise)
 
 
 @pytest.mark.parametrize("name", AUTOENCODERS)

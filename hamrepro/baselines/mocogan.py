@@ -10,8 +10,9 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from hamrepro.baselines.discriminators import ClipDiscriminator, FrameDiscriminator, real_and_category
-from hamrepro.baselines.trunk import Noise, check_frames, normal
+from hamrepro.baselines.trunk import Noise, check_clips, check_frames, normal
 from hamrepro.config import ModelConfig
+from hamrepro.dynamics import check_index
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.errors import ShapeError
 from hamrepro.networks import Decoder
@@ -124,6 +125,7 @@ class Mocogan(nn.Module):
     def draw_motion(self, category: Tensor, frames: int, noise: torch.Generator) -> Motion:
         """A motion of each category (B,)."""
         check_frames(frames)
+        check_index("category", category, len(category), self.config.actions)
         like = next(self.parameters())
         count = len(category)
         return Motion(category, normal((count, MOTION), like, noise), normal((count, frames, MOTION), like, noise))
@@ -137,8 +139,10 @@ class Mocogan(nn.Module):
         cross-entropies (real 0.9, made 0) and the cross-entropy of real clips' categories. Weights 1.
 
         Raises:
-            ShapeError: clips of another length than the critic was built for.
+            ShapeError: clips of another shape or type, or of another length than the critic was built for.
         """
+        check_clips(clips, next(self.parameters()).dtype)
+        check_index("action", action, len(clips), self.config.actions)
         if clips.shape[1] != self.frames:
             raise ShapeError(f"clips of {clips.shape[1]} frames", f"{self.frames} frames, the critic's length")
         if self.training:

@@ -35,9 +35,7 @@ class Trunk(nn.Module):
         Raises:
             ShapeError: clips of another shape or type, or none.
         """
-        if clips.ndim != 5 or clips.shape[2:] != (3, 64, 64) or not clips.is_floating_point() or not clips.numel():
-            expected = "float (B, T, 3, 64, 64) in [-1, 1], B >= 1, T >= 1"
-            raise ShapeError(f"clips {tuple(clips.shape)} {clips.dtype}", expected)
+        check_clips(clips, next(self.encoder.parameters()).dtype)
         frames = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         made = self.encoder(frames).unflatten(0, clips.shape[:2])
         return made.to(torch.promote_types(made.dtype, torch.float32))
@@ -61,6 +59,13 @@ class Trunk(nn.Module):
     def diagnostics(self) -> dict[str, float]:
         """What to log beside the loss: nothing."""
         return {}
+
+
+def check_clips(clips: Tensor, kind: torch.dtype) -> None:
+    """A `ShapeError` for clips of another shape or type than (B, T, 3, 64, 64) of that kind, or none."""
+    if clips.ndim != 5 or clips.shape[2:] != (3, 64, 64) or clips.dtype != kind or not clips.numel():
+        expected = f"{kind} (B, T, 3, 64, 64) in [-1, 1], B >= 1, T >= 1"
+        raise ShapeError(f"clips {tuple(clips.shape)} {clips.dtype}", expected)
 
 
 def check_frames(frames: int, skip: int = 0) -> None:
