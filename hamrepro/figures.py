@@ -212,7 +212,7 @@ def show(
     preset: str,
     model: str,
     seed: int,
-    datasets: Sequence[str] = tuple(CREDITS),
+    datasets: Sequence[str] = LIVE,
     kind: str = "png",
 ) -> None:
     """Show a figure of `PLANS` as shipped weights draw it, a strip (`png`) or a loop (`gif`); see `exhibit`."""
@@ -242,7 +242,7 @@ def render(names: Sequence[str] = tuple(PLANS)) -> list[Path]:
             path = FOLDER / f"{name}-{dataset}.png"
             write_atomically(path, png(still(rows, group), credit))
             made.append(path)
-            if not name.startswith("every"):
+            if not name.startswith("every") and dataset in LIVE:
                 write_atomically(path.with_suffix(".gif"), moving(rows, group, scale=2))
                 made.append(path.with_suffix(".gif"))
     return made
