@@ -343,16 +343,17 @@ except JudgeError as error:
 shown
 
 # %% [markdown]
-# ## Figures 2, 4, 6, 7, 8 and 9 on the stand-in
+# ## Figures 2, 3, 4, 6, 7, 8 and 9 on the stand-in
 #
 # As on Sprites, clips are chosen by rule. In Figures 4, 7 and 8 one image is moved by each of the six operators in turn.
 
 # %% tags=["hide-input"]
 TITLES = {
     "figure-2": "Original, reconstruction, generation from frame 1",
+    "figure-3": "Pairs of clips, and the same with their motions exchanged",
     "figure-4": "One image, six operators", "figure-4-prior": "Unconditional: from the prior, six expressions",
     "figure-6": "More of Figure 2", "figure-7": "More of Figure 4", "figure-8": "More of Figure 4",
-    "figure-9": "Pairs of clips, and the same with their motions exchanged",
+    "figure-9": "More of Figure 3",
 }  # fmt: skip
 for name, title in TITLES.items():
     path = figures.FOLDER / f"{name}-faces-procedural.png"

@@ -10,7 +10,8 @@ def discrepancy(codes: Tensor, label: Tensor, classes: int) -> Tensor:
     """Unbiased squared MMD between the codes of every two labels, mean over the pairs of labels; a scalar.
 
     A Gaussian kernel k(a, b) = exp(-|a - b|^2 / s), s the mean of |a - b|^2 over the batch, no gradient through s.
-    Zero in expectation where the code does not depend on the label (then it may be negative), else positive.
+    Zero in expectation where the code does not depend on the label (then it may be negative), else positive. Of
+    several processes (`hamrepro.distributed`) each takes its own clips; the mean of theirs is unbiased, too.
 
     Args:
         codes: (B, |Z|). label: (B,), 0..classes-1; one with fewer than two codes is left out.

@@ -26,7 +26,6 @@ from tqdm import tqdm
 
 from hamrepro.errors import DataError
 from hamrepro.face_crops import SIDE, Variant, crop, decode, face_box
-from hamrepro.places import cache_folder as cache_folder
 
 SCHEMA = 1
 Manifest = dict[str, Any]

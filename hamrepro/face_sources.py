@@ -10,13 +10,13 @@ from itertools import product
 from pathlib import Path
 
 from hamrepro.errors import ConfigError, DataError
-from hamrepro.face_cache import Manifest, Source, build, cache_folder, code_sha256, read_manifest
+from hamrepro.face_cache import Manifest, Source, build, code_sha256, read_manifest
 from hamrepro.face_crops import LARGEST, variant
 from hamrepro.facs.expressions import EXPRESSIONS, take_frames
 from hamrepro.facs.identities import SUBJECTS
 from hamrepro.facs.tree import TAKES, take_path
 from hamrepro.mug import Report, Take, check
-from hamrepro.places import read
+from hamrepro.places import cache_folder, read
 
 NAMES = ("faces-procedural", "mug")
 DRAWING = tuple(

@@ -238,6 +238,8 @@ def render(names: Sequence[str] = tuple(PLANS)) -> list[Path]:
         for name in names:
             if name.startswith("every") and dataset != "sprites":
                 continue  # a page of real clips
+            if name == "protocols" and dataset not in LIVE:
+                continue  # no chapter shows it
             rows, group = draw(name, network, clip_set)
             path = FOLDER / f"{name}-{dataset}.png"
             write_atomically(path, png(still(rows, group), credit))

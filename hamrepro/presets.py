@@ -88,18 +88,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def second_cycle(training: TrainConfig, after: str, content_mmd: float = 1000.0) -> TrainConfig:
-    """What follows the first cycle of the learning rate: fewer steps at half of it, with states from the prior. D19.
+def second_cycle(training: TrainConfig, after: str) -> TrainConfig:
+    """What follows the first cycle of the learning rate: fewer steps at half of it, with states from the prior.
+
+    And with content that must not tell the action. Deviations D19, D20, D21.
 
     Args:
-        training: of the first cycle. after: the model whose weights it begins with. content_mmd: Deviation D21.
+        training: of the first cycle. after: the model whose weights it begins with.
     """
     rates = ("learning_rate", "scale_learning_rate", "muon_learning_rate")
     halved = {name: rate / 2 for name in rates if (rate := getattr(training, name)) is not None}
     content = "apart" if training.content_frames == "window" else training.content_frames
     return replace(
         training, continues=after, steps=training.steps * 3 // 10, prior_states=0.5, periods=16,
-        content_mmd=content_mmd, content_frames=content, kl_warmup=0.0, **halved,
+        content_mmd=1000.0, content_frames=content, kl_warmup=0.0, **halved,
     )  # fmt: skip
 
 
@@ -138,7 +140,8 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     training = replace(training, **training_fields)
     if preset == "laptop" and base.startswith("halo") and training.windows == "cyclic" and FIRST_CYCLE not in variants:
         first = "+".join([base, *(variant for variant in variants if variant != NO_MMD), FIRST_CYCLE])
-        training = second_cycle(training, first, 0.0 if NO_MMD in variants else 1000.0)
+        training = second_cycle(training, first)
+        training = replace(training, content_mmd=0.0) if NO_MMD in variants else training
     return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
 
 

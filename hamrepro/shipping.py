@@ -219,7 +219,8 @@ def compare(
         for key, entry in now.get(part, {}).items():
             if key not in known.get(part, {}):
                 given = f"{'/'.join(map(str, names))} has no {key}"
-                raise RecordError(given, "a complete record", "python -m hamrepro evaluate")
+                again = "python -m hamrepro evaluate --preset {} --dataset {} --model {} --seed {}".format(*names)
+                raise RecordError(given, "a complete record", again)
             old, new = known[part][key]["value"], entry["value"]
             same = old == new or (
                 None not in (old, new) and abs(old - new) <= tolerance * (50 if key.startswith("psnr") else 1)

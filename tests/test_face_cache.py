@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from face_takes import FOUR, GREY, encoded, photographed, source
 
-from hamrepro import face_cache
+from hamrepro import face_cache, places
 from hamrepro.errors import DataError
 from hamrepro.face_cache import Source, build, code_sha256, crop_take, open_frames, read_manifest
 from hamrepro.face_crops import VARIANTS
@@ -154,7 +154,7 @@ def test_a_disk_full_while_packing_is_named(tmp_path: Path, whole: Path, monkeyp
 KILLED = """
 import sys, time
 from hamrepro.face_sources import prepare
-from hamrepro import face_cache
+from hamrepro import face_cache, places
 inner = face_cache.crop_take
 def slow(*a):
     result = inner(*a); print("take", flush=True); time.sleep(0.3); return result
@@ -254,9 +254,9 @@ def test_a_frame_that_cannot_be_looked_at_is_named(tmp_path: Path, monkeypatch: 
 
 def test_the_cache_lies_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAMREPRO_CACHE", str(tmp_path))
-    assert face_cache.cache_folder() == tmp_path
+    assert places.cache_folder() == tmp_path
     monkeypatch.delenv("HAMREPRO_CACHE")
-    assert "hamrepro" in face_cache.cache_folder().name
+    assert "hamrepro" in places.cache_folder().name
 
 
 def test_code_is_hashed_without_its_comments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from hamrepro import records
+from hamrepro import evaluate, records
 from hamrepro.errors import CheckpointError, RecordError
 
 NAMES = ("smoke", "sprites", "halo-sp", 0)
@@ -270,3 +271,17 @@ def test_the_committed_records_are_whole():
 def test_records_are_text_one_can_read(results):
     text = write(results, result()).read_text()
     assert text.endswith("\n") and json.loads(text)["schema"] == records.SCHEMA and len(text.splitlines()) > 10
+
+
+COMMITTED = sorted(records.RESULTS.glob("*/*/*/seed*.json"))
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: "/".join(path.parts[-4:]))
+def test_a_committed_record_of_table_1_has_every_key_that_is_compared_with_it(path):
+    record = json.loads(path.read_text())
+    metrics = ["ssim", "psnr", "mse"] + ["ssim-gain"] * record["dataset"].startswith("faces")
+    conditionings = ("clip",) if record["model"] in evaluate.TRIVIAL else evaluate.CONDITIONINGS
+    wanted = {"/".join(key) for key in product(metrics, conditionings, evaluate.SPANS)}
+    for part in ("metrics", "subset"):
+        if any(key.startswith("ssim/") for key in record.get(part, {})):
+            assert wanted <= set(record[part]), part
