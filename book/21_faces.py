@@ -253,14 +253,16 @@ pd.DataFrame(rows).T.rename_axis(["partition", "split"])
 # %% [markdown]
 # ## Table 1, the rows of faces
 #
-# MUG, 16 frames, `clip` conditioning, with the commands that fill each row ({doc}`06_generation` explains the columns):
+# MUG, 16 frames, `clip` conditioning ({doc}`06_generation` explains the rows), and the commands that fill the columns:
 
 # %%
 def transposed(table):
     return table.T.replace("", "·").rename_axis(columns=None)
 
 
-transposed(tables.table_1("laptop", "mug"))
+on_mug = tables.table_1("laptop", "mug")
+display(transposed(on_mug.drop(columns="to fill it")))
+print("\n".join(on_mug["to fill it"]).replace(" && ", "\n"))
 
 # %% [markdown]
 # The stand-in, by the same protocol, preset `laptop`. The paper's numbers are those of MUG and stand there for orientation
@@ -289,7 +291,7 @@ pd.DataFrame(rows).T
 #
 # A frame can be wrong for two reasons: the model does not know the motion, or it cannot draw the frame. The dotted line takes the first reason
 # away: the state of every frame is read from that frame itself, so that nothing has to be predicted. What is missing from 1
-# on that line is drawing. What `strict` lies below it is prediction, from one frame and the label.
+# on that line is drawing. Where `strict` lies below it, the rest is prediction, from one frame and the label.
 
 # %% tags=["hide-input"]
 def test_clips(people):
