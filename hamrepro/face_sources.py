@@ -77,6 +77,31 @@ def _listing_sha256(report: Report) -> str:
     return digest.hexdigest()
 
 
+def _plan(
+    name: str, way: str, seed: int, subjects: Iterable[int] | None, root: Path | None
+) -> tuple[Path, Manifest, list[Source]]:
+    """Where a cache lies, what it is made of, and the takes it is made from."""
+    cut, left_out = variant(way), []
+    if name == "faces-procedural":
+        people = sorted(set(range(1, SUBJECTS + 1) if subjects is None else subjects))
+        sources, origin = drawn_sources(people, seed), f"{seed} {people} {code_sha256(*DRAWING)}"
+    elif name == "mug":
+        report = check(root)
+        sources, origin = folder_sources(report.takes), _listing_sha256(report)
+        left_out = [{"key": skip.path, "reason": skip.reason} for skip in report.skipped]
+    else:
+        raise ConfigError(f"unknown set of faces {name!r}", f"one of {', '.join(NAMES)}")
+    made_of = sha256(f"{origin} {left_out} {cut} {code_sha256(*CROPPING)}".encode()).hexdigest()
+    identity: Manifest = {"dataset": name, "variant": way, "made_of": made_of, "left_out": left_out}
+    folder = cache_folder() / "faces" / f"{name}-{way}-{made_of[:16]}"
+    return folder, identity, sources
+
+
+def drawn(seed: int = 0) -> bool:
+    """Whether faces-procedural lies finished in the cache: to draw it takes minutes."""
+    return read_manifest(_plan("faces-procedural", "paper", seed, None, None)[0]) is not None
+
+
 def prepare(
     name: str,
     *,
@@ -92,23 +117,11 @@ def prepare(
     Returns:
         The manifest and the cache's folder.
     """
-    cut, left_out = variant(way), []
-    if name == "faces-procedural":
-        people = sorted(set(range(1, SUBJECTS + 1) if subjects is None else subjects))
-        sources, origin = drawn_sources(people, seed), f"{seed} {people} {code_sha256(*DRAWING)}"
-    elif name == "mug":
-        report = check(root)
-        sources, origin = folder_sources(report.takes), _listing_sha256(report)
-        left_out = [{"key": skip.path, "reason": skip.reason} for skip in report.skipped]
-    else:
-        raise ConfigError(f"unknown set of faces {name!r}", f"one of {', '.join(NAMES)}")
-    made_of = sha256(f"{origin} {left_out} {cut} {code_sha256(*CROPPING)}".encode()).hexdigest()
-    folder = cache_folder() / "faces" / f"{name}-{way}-{made_of[:16]}"
+    folder, identity, sources = _plan(name, way, seed, subjects, root)
     finished = read_manifest(folder)
     if finished is not None:
         return finished, folder
-    identity: Manifest = {"dataset": name, "variant": way, "made_of": made_of, "left_out": left_out}
-    manifest = build(folder, identity, sources, cut, workers, progress)
-    for skip in [*left_out, *manifest["skipped"]] if progress else []:
+    manifest = build(folder, identity, sources, variant(way), workers, progress)
+    for skip in [*identity["left_out"], *manifest["skipped"]] if progress else []:
         print(f"{name}: left out {skip['key']}: {skip['reason']}", file=sys.stderr)
     return manifest, folder

@@ -11,6 +11,7 @@ from hamrepro import records
 from hamrepro.continuation import train_all_cycles
 from hamrepro.datasets import load
 from hamrepro.errors import DataError
+from hamrepro.face_sources import drawn
 from hamrepro.presets import configure
 from hamrepro.shipping import compare_all, evaluate_shipped, record, ship
 from hamrepro.tables import scorecard, table_1
@@ -25,10 +26,18 @@ EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
 )  # fmt: skip
 
 
+def _in_minutes(names: tuple[str, str, str, int]) -> bool:
+    """Whether a record is compared here: of seed 0, and on faces only where they need not be drawn first."""
+    ready = names[1] != "faces-procedural" or drawn()
+    if not ready:
+        print(f"skipped {'/'.join(map(str, names))}: faces not drawn yet; python -m hamrepro data check {names[1]}")
+    return ready and names[3] == 0
+
+
 def reproduce(runs: Path = records.ROOT / "runs" / "reproduce") -> bool:
     """A live training of preset `smoke`, then the shipped seed-0 weights against their records.
 
-    The real sheets are used where they are at hand, the procedural stand-in always. Writes to `runs` only.
+    The real sheets and the drawn faces are used where they are at hand, procedural Sprites always. Writes to `runs`.
 
     Returns:
         Whether the training improved the bound and every recomputed metric matches its record.
@@ -41,7 +50,7 @@ def reproduce(runs: Path = records.ROOT / "runs" / "reproduce") -> bool:
     bounds = [json.loads(line)["loss"] for line in (folder / "stats.jsonl").read_text().splitlines()]
     print(f"   minus ELBO: {bounds[0]:.0f} nats a clip at first, {bounds[-1]:.0f} at the end", flush=True)
     print("2. Shipped weights of seed 0, scored again on the fixed share of the test clips", flush=True)
-    rows = compare_all(quick=True, tolerance=1e-3, seeds=(0,))
+    rows = compare_all(quick=True, tolerance=1e-3, wanted=_in_minutes)
     print("3. The scorecard\n")
     print(scorecard().to_string(index=False))
     return bounds[-1] < bounds[0] and all(right for *_, right in rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -230,12 +230,12 @@ def compare(
 
 
 def compare_all(
-    *, quick: bool, tolerance: float, seeds: tuple[int, ...] | None = None
+    *, quick: bool, tolerance: float, wanted: Callable[[tuple[str, str, str, int]], bool] = lambda names: True
 ) -> list[tuple[str, str, float, float, bool]]:
-    """`compare` for every record whose data are at hand, printing one line each; data not at hand are named."""
+    """`compare` for every wanted record whose data are at hand, printing one line each; data not at hand are named."""
     rows = []
     for names in recorded():
-        if seeds is not None and names[3] not in seeds:
+        if not wanted(names):
             continue
         try:
             found = compare(names, quick=quick, tolerance=tolerance)
