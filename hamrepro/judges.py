@@ -179,8 +179,8 @@ def train_judge(
     torch.set_rng_state(generator(seed, "init").get_state())
     judge = Judge(heads_of(clip_set)).to(place)
     torch.set_rng_state(before)
-    optimiser = Optimiser(judge, training)
     low = choose_precision(training.precision, place) == "bfloat16"
+    optimiser = Optimiser(judge, training, low)
     quiet = None if sys.stderr.isatty() else True
     for step in tqdm(range(training.steps), desc=f"judge {clip_set.name}", file=sys.stderr, disable=quiet):
         batch = draw_batch(clip_set, training, seed, step, place)

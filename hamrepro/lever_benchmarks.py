@@ -146,7 +146,7 @@ def others(on: Conditions) -> Entries:
     low = choose_precision("auto", on.device) == "bfloat16"
 
     def step(model: Halo, low: bool = low, **adam: bool) -> Work:
-        optimiser = Optimiser(model, training)
+        optimiser = Optimiser(model, training, low)
         for group in optimiser.parts[0].param_groups:
             group.update(adam)
         return update(model, batch, training, low, optimiser=optimiser)

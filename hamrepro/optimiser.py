@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from hamrepro.config import TrainConfig
 from hamrepro.elbo import Estimate
@@ -43,17 +47,33 @@ def estimate(config: TrainConfig, step: int) -> Estimate:
     return Estimate(*frames, *shares, periods, config.content_mmd)
 
 
+class Float32Products(TorchFunctionMode):
+    """Where `torch.optim.Muon` would turn to bfloat16 for its products, float32.
+
+    On a processor without bfloat16 units such a product takes 70 times as long.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return args[0].clone() if func is Tensor.bfloat16 else func(*args, **(kwargs or {}))
+
+
 class Optimiser:
     """Updates a model's parameters; its state is a flat dictionary of tensors.
 
     With `muon`, the matrices of `model.matrices()` (convolutions flattened to 2-D views) go to
     `torch.optim.Muon`, all else to Adam; norms, biases and other vectors may have a rate of their own.
+
+    Args:
+        low: whether the run's precision is bfloat16; else Muon's products are float32, too.
     """
 
-    def __init__(self, model: nn.Module, config: TrainConfig) -> None:
+    def __init__(self, model: nn.Module, config: TrainConfig, low: bool = False) -> None:
         if config.optimiser not in ("adam", "muon"):
             raise ConfigError(f"optimiser {config.optimiser!r}", "'adam' or 'muon'")
         self.config = config
+        self.low = low
         named = dict(model.named_parameters())
         matrices = model.matrices() if config.optimiser == "muon" else []
         self.matrices = {name: named[name] for name in matrices}
@@ -86,7 +106,8 @@ class Optimiser:
         for part, base in zip(self.parts, self.base, strict=True):
             for group, learning_rate in zip(part.param_groups, base, strict=True):
                 group["lr"] = learning_rate * factor
-            part.step()
+            with nullcontext() if self.low else Float32Products():
+                part.step()
 
     def _slots(self) -> list[tuple[str, torch.optim.Optimizer, Tensor]]:
         adam = [p for group in self.parts[0].param_groups for p in group["params"]]

@@ -174,7 +174,7 @@ def _train(
         done, seconds = saved[2]["step"], saved[2]["train_seconds"]
     made = group.same(_prepare(folder, config, place, saved and saved[2], group.size) if group.first else None)
     loss = group.loss(model)
-    low = made["precision"] == "bfloat16"
+    low = optimiser.low = made["precision"] == "bfloat16"
     window: list[Tensor] = []
     began = time.monotonic()
     bar = tqdm(

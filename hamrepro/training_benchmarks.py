@@ -44,7 +44,7 @@ def update(
     optimiser: Optimiser | None = None,
 ) -> Work:
     """One training step on a given batch, as `train` does it: nothing is read back."""
-    optimiser = optimiser or Optimiser(model, training)
+    optimiser = optimiser or Optimiser(model, training, low)
 
     def work() -> None:
         with torch.autocast(batch.clips.device.type, torch.bfloat16, enabled=low):

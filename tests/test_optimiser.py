@@ -110,6 +110,28 @@ def test_muon_moves_the_matrices_it_is_given_and_adam_the_rest():
     assert moved["linear.weight"] > 0.05 > moved["linear.bias"]
 
 
+def orthogonal(low):
+    """What Muon makes of one gradient, rate 1, without momentum's scale: the update of a matrix."""
+    model = nn.Linear(8, 4, bias=False)
+    model.matrices = lambda: ["weight"]
+    optimiser = Optimiser(model, replace(MUON, muon_learning_rate=1.0), low)
+    before = model.weight.detach().clone()
+    gradient = torch.randn(4, 8, generator=torch.Generator().manual_seed(1))
+    optimiser.update((model.weight * gradient).sum(), 0)
+    return before - model.weight.detach()
+
+
+def test_products_of_muon_have_the_precision_of_the_run():
+    gradient = torch.randn(4, 8, generator=torch.Generator().manual_seed(1)).double()
+    x = gradient / gradient.norm()
+    for _ in range(5):  # the quintic iteration of Muon, in float64
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    exact, coarse = orthogonal(False).double(), orthogonal(True).double()
+    torch.testing.assert_close(exact, x, atol=1e-5, rtol=0)
+    assert 1e-4 < (coarse - x).abs().max() < 0.1
+
+
 def test_the_rate_follows_the_schedule():
     model, optimiser = updated(replace(MUON, schedule="one-cycle", steps=100), 1)
     factors = {group["lr"] / base for part, bases in zip(optimiser.parts, optimiser.base, strict=True)
