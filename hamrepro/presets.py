@@ -101,7 +101,7 @@ def second_cycle(training: TrainConfig, after: str) -> TrainConfig:
     content = "apart" if training.content_frames == "window" else training.content_frames
     return replace(
         training, continues=after, steps=training.steps * 3 // 10, prior_states=0.5, periods=16,
-        content_mmd=1000.0, content_frames=content, kl_warmup=0.0, **halved,
+        content_mmd=4000.0, content_frames=content, kl_warmup=0.0, **halved,
     )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_laptop_trains_halo_on_cycles_in_two(model):
     assert config.training.continues == first.model and first_cycle(config) == first_cycle(first) == first
     assert config.training.learning_rate == first.training.learning_rate / 2
     assert (config.training.steps, first.training.prior_states) == (first.training.steps * 3 // 10, 0.0)
-    assert (config.training.content_mmd, first.training.content_mmd) == (1000.0, 0.0)
+    assert (config.training.content_mmd, first.training.content_mmd) == (4000.0, 0.0)
     without = configure("laptop", "sprites", f"{model}+{NO_MMD}")
     assert without.training == replace(config.training, content_mmd=0.0)
 
