@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 # Huge pages for large tensors: fewer page faults a step.
 export THP_MEM_ALLOC_ENABLE ?= 1
 
-.PHONY: help setup reproduce reevaluate retrain test lint book notebooks data verify linkcheck weekly clean
+.PHONY: help setup reproduce reevaluate retrain test lint book print notebooks data verify linkcheck weekly clean
 help:
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -42,6 +42,11 @@ book: setup ## the book from the committed notebooks, warnings are errors
 	rm -rf _build/html _build/.doctrees
 	$(BIN)/jupyter-book build book/ -W -n --keep-going
 	@echo "Open _build/html/index.html"
+
+print: setup ## the whole book on one page, to print it or keep it as a PDF from the browser
+	rm -rf _build/print
+	$(BIN)/jupyter-book build book/ --builder singlehtml --path-output _build/print -W -n --keep-going
+	@echo "Open _build/print/_build/singlehtml/00_start.html and print it"
 
 notebooks: setup ## re-execute every chapter whose source, code or records changed, in place
 	$(BIN)/doit -n $(JOBS) notebooks

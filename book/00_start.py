@@ -18,7 +18,7 @@
 # be run forwards and backwards from any frame, it conserves something, and clips can be made longer than any that was
 # trained on.
 #
-# ```{figure} _static/figures/paper-figure-1.svg
+# ```{figure} figures/paper-figure-1.svg
 # :alt: A clip is encoded frame by frame; content, position and momentum are inferred; the operator traces the trajectory; the decoder draws it
 # :width: 100%
 # ```
@@ -26,7 +26,7 @@
 # Two frames of test characters, nobody the model has seen, each moved by the three operators in turn: walk, spellcast, slash.
 # Sixteen frames out of one.
 #
-# ```{image} _static/figures/figure-4-sprites.gif
+# ```{image} figures/figure-4-sprites.gif
 # :alt: Two characters, each performing three actions generated from one frame
 # :width: 100%
 # :class: pixelated

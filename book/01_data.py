@@ -21,7 +21,7 @@
 # | `faces-procedural` | stand-in in MUG's folder layout, through the same reader | 50–160 | 6 | drawn here |
 
 # %% tags=["parameters"]
-refresh = False  # True: also write the pictures of this page into book/_static/figures
+refresh = False  # True: also write the pictures of this page into book/figures
 
 # %% tags=["hide-input"]
 import warnings

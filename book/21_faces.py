@@ -361,6 +361,6 @@ for name, title in TITLES.items():
     path = figures.FOLDER / f"{name}-faces-procedural.png"
     caption = f"**Figure {name.removeprefix('figure-').replace('-prior', ' (d)')}.** {title}."
     if path.exists():
-        display(Markdown(f"{caption}\n\n![{title}](_static/figures/{path.name})\n\n*{CREDIT}*"))
+        display(Markdown(f"{caption}\n\n![{title}](figures/{path.name})\n\n*{CREDIT}*"))
     else:
         display(Markdown(f"{caption} Not run: no weights of preset laptop on the stand-in."))

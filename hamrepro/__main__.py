@@ -160,7 +160,7 @@ def reproduce() -> None:
 
 @app.command()
 def render() -> None:
-    """Draw every committed figure again, into book/_static/figures: schematics, and clips of the shipped weights."""
+    """Draw every committed figure again, into book/figures: schematics, and clips of the shipped weights."""
     from hamrepro.figures import render as render_figures
     from hamrepro.schematics import render as render_schematics
 

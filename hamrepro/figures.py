@@ -20,7 +20,7 @@ from hamrepro.records import ROOT
 from hamrepro.shipping import load_shipped
 from hamrepro.strips import loop, png, strip
 
-FOLDER = ROOT / "book" / "_static" / "figures"
+FOLDER = ROOT / "book" / "figures"
 LONG = 16
 CREDITS = {
     "sprites": "Sprites: Liberated Pixel Cup artists (data/README.md), CC-BY-SA 3.0 / GPL 3.0",

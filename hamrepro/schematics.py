@@ -184,7 +184,7 @@ def graphs() -> bytes:
 
 
 def render() -> list[Path]:
-    """Write both figures into book/_static/figures, where pages that execute nothing find them."""
+    """Write both figures into book/figures, where pages that execute nothing find them."""
     made = []
     for number, drawing in ((1, framework()), (5, graphs())):
         path = FOLDER / f"paper-figure-{number}.svg"
