@@ -35,19 +35,19 @@ def levers(on: Conditions) -> Entries:
     """
     slow, (config, batch) = reference(), batch_of(on, min(8, on.clips))
     network, training = config.network, config.training
-    kinds = (slow.SlowHalo, slow.UsualLayout, Halo, Halo, Halo)
-    names = (
-        "the slow reference",
-        "one exponential an operator",
-        "channels last",
-        "bfloat16",
-        "a part of the frames",
-        "freed memory is kept",
-    )
-    bounds = (EXACT, EXACT, EXACT, EXACT, None)
+    precision = choose_precision("auto", on.device)
+    rows = [
+        ("the slow reference", slow.SlowHalo, "float32", EXACT),
+        ("one exponential an operator", slow.UsualLayout, "float32", EXACT),
+        ("channels last", Halo, "float32", EXACT),
+        ("bfloat16", Halo, "bfloat16", EXACT),
+        ("a part of the frames", Halo, precision, None),
+    ]
+    rows = [row for row in rows if row[2] in ("float32", precision)]  # bfloat16 where the run would choose it
+    names = [name for name, *_ in rows] + ["freed memory is kept"]
     works = [
-        update(halo(network, on.device, kind), batch, training, number >= 3, bound)
-        for number, (kind, bound) in enumerate(zip(kinds, bounds, strict=True))
+        update(halo(network, on.device, kind), batch, training, how == "bfloat16", bound)
+        for _, kind, how, bound in rows
     ]
 
     def remembering(work: Work, keep: bool) -> Work:
@@ -66,19 +66,18 @@ def levers(on: Conditions) -> Entries:
     def limit(kind: str, precision: str) -> float:
         return peak[f"roofline/{kind}/{precision}"]["value"]
 
-    predicted = (
-        None,
-        entries[0]["value"] / max(entries[0]["value"] - saved, 1e-9),
-        limit("convolution/channels-last", "float32") / limit("convolution/nchw", "float32"),
-        limit("convolution/channels-last", "bfloat16") / limit("convolution/channels-last", "float32"),
-        flops(works[3]) / flops(works[4]),
-        (kernel + user) / user,
-    )
+    predicted = {
+        names[1]: entries[0]["value"] / max(entries[0]["value"] - saved, 1e-9),
+        "channels last": limit("convolution/channels-last", "float32") / limit("convolution/nchw", "float32"),
+        "bfloat16": limit("convolution/channels-last", "bfloat16") / limit("convolution/channels-last", "float32"),
+        "a part of the frames": flops(works[-2]) / flops(works[-1]),
+        "freed memory is kept": (kernel + user) / user,
+    }
     found = {}
     for number, (name, entry) in enumerate(zip(names, entries, strict=True)):
         entry.pop("ratio", None), entry.pop("best_ratio", None)
         before = entries[number - 1]["value"] if number else entry["value"]
-        gains = {"predicted": predicted[number], "gain": before / entry["value"] if number else None}
+        gains = {"predicted": predicted.get(name), "gain": before / entry["value"] if number else None}
         found[f"levers/{number} {name}"] = entry | gains | {"so_far": entries[0]["value"] / entry["value"]}
     return found
 
