@@ -477,6 +477,14 @@ axis.set(xlabel="frame the state is read from", ylabel="E(q, p)")
 axis.legend(ncols=3);
 
 # %% [markdown]
+# ## In short
+#
+# - Reversible, volume-preserving, conserving: all three follow from $\mathbf H = \mathbf J \mathbf M$ with a symmetric $\mathbf M$, and no training can lose them.
+# - None of them bounds an orbit. A real eigenvalue pair grows, and conserves its energy while it does.
+# - What bounds an orbit is a definite energy (`elliptic`), a rotation (`u`), or a start that is far from a collision of modes of opposite sign.
+# - One exponential a batch is all the flow costs; its inverse is free.
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Let $d = 1$. For which $\mathbf M$ is every orbit bounded?

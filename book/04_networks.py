@@ -15,9 +15,11 @@
 # %% tags=["hide-input"]
 import pandas as pd
 import torch
+from IPython.display import Markdown
 from torch import nn
 
 from hamrepro.config import ModelConfig
+from hamrepro.docstrings import source
 from hamrepro.halo import Halo
 
 pd.set_option("display.width", 140, "display.max_columns", 12, "display.max_colwidth", 60)
@@ -137,3 +139,33 @@ parts["operators"] = config.actions * (2 * d**2 + d)  # independent ones: M is s
 counts = pd.Series(parts)
 pd.DataFrame({"numbers": counts.map("{:,}".format),
               "share": (100 * counts / counts.sum()).map("{:.2g} %".format)})  # fmt: skip
+
+# %% [markdown]
+# ## What runs between them
+#
+# Everything else the model does is this. The code is the library's own, read from its files as the page is made, without
+# docstrings ({doc}`15_reference` has them). A clip becomes posteriors, Eqs. (11) and (12): content from all features, the
+# position from the frame of reference, the momentum from the window that ends there.
+
+# %%
+Markdown("\n\n".join(map(source, ("halo.Halo.infer", "halo.Halo._posterior"))))
+
+# %% [markdown]
+# One state becomes the states of every frame, Eqs. (8) and (13). All powers $e^{o\mathbf H}$ come from one exponential, and each
+# clip picks those of its action and of its distance $o$ to the reference. Eq. (9) then puts the position into the
+# block of its action and leaves zeros elsewhere.
+
+# %%
+Markdown("\n\n".join(map(source, ("dynamics.LinearDynamics.flow", "halo.Halo.positions", "dynamics.embed"))))
+
+# %% [markdown]
+# Content and position become frames, Eq. (6), and the bound is added up, Eq. (17).
+
+# %%
+Markdown("\n\n".join(map(source, ("halo.Halo.decode", "elbo.Elbo.of", "gaussian.Gaussian.kl"))))
+
+# %% [markdown]
+# And the experiment of Table 1 is three of these in a row: read a clip at its first frame, flow, draw.
+
+# %%
+Markdown(source("halo.Halo.generate"))

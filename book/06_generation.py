@@ -163,3 +163,13 @@ for folder in sorted(records.RESULTS.glob(f"*/{dataset}/halo-*")):
         cell = tables.Cell(kind, dataset, name, f"ssim/{how}/{span.split()[0]}")
         row[span] = cell.text() if cell.values else "·"
 pd.DataFrame(rows).T if rows else Markdown("No record yet.")
+
+# %% [markdown]
+# ## Try it
+#
+# - **The other family.** `papermill book/06_generation.ipynb out.ipynb -p model halo-u`. Do its frames 993 to 1,000 say what its spectrum
+#   promises?
+# - **Without the sheets.** `-p dataset sprites-procedural`: drawn on the spot, by the same code and with weights of its own.
+# - **One change.** `python -m hamrepro train --preset smoke --dataset sprites-procedural --model halo-sp+random-start`, then the same without
+#   the variant, and compare `growth_rate` in the two `runs/smoke/**/stats.jsonl`. Which start keeps its eigenvalues on the imaginary axis?
+#   ({doc}`03_symplectic` says why.)

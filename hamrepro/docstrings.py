@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 from hamrepro.records import ROOT
@@ -86,3 +87,37 @@ def reference(*names: str, root: Path = ROOT) -> str:
         parts.append(f'<dt id="{entry.label}" class="{level}"><code>{title}</code></dt>')
         parts.append(f'<dd class="{level}">{escape(entry.docstring)}</dd>')
     return f'<dl class="reference-list">{"".join(parts)}</dl>'
+
+
+def source(label: str, root: Path = ROOT) -> str:
+    """Code of one object without its docstring, as a Markdown block: a page can show what runs, and no copy of it.
+
+    Args:
+        label: `halo.Halo.decode`; a module, then names inside it.
+
+    Raises:
+        KeyError: nothing of that name.
+    """
+    path = root / "hamrepro"
+    *parts, _ = names = label.split(".")
+    while parts and not (path / Path(*parts)).with_suffix(".py").exists():
+        parts.pop()
+    if not parts:
+        raise KeyError(label)
+    text = (path / Path(*parts)).with_suffix(".py").read_text()
+    node: ast.AST = ast.parse(text)
+    for name in names[len(parts) :]:
+        found = [child for child in ast.iter_child_nodes(node) if getattr(child, "name", None) == name]
+        if not found:
+            raise KeyError(label)
+        node = found[0]
+    assert isinstance(node, ast.ClassDef | ast.FunctionDef)
+    lines, first = text.splitlines(), min([node.lineno, *(d.lineno for d in node.decorator_list)])
+    kept = lines[first - 1 : node.end_lineno]
+    if ast.get_docstring(node) is not None:
+        said = node.body[0]
+        del kept[said.lineno - first : (said.end_lineno or said.lineno) - first + 1]
+        if not "".join(kept[said.lineno - first :][:1]).strip():  # an empty line after it
+            del kept[said.lineno - first : said.lineno - first + 1]
+    code = dedent("\n".join(kept))
+    return f"```python\n{code}\n```"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 
 from hamrepro import trace
-from hamrepro.docstrings import documented, modules, reference
+from hamrepro.docstrings import documented, modules, reference, source
 from hamrepro.records import ROOT
 
 WHOLE = trace.trace()
@@ -133,3 +134,22 @@ def test_the_reference_holds_every_public_name():
     assert re.findall(r'<dt id="([^"]*)"', text) == [entry.label for entry in public]
     assert "<b>flow_powers</b>(generators: Tensor, frames: int) -&gt; Tensor" in text
     assert "<b>PhaseSpace</b>(q: Tensor, p: Tensor)" in text
+
+
+def test_code_on_a_page_is_the_code_that_runs_without_its_docstring():
+    shown = source("halo.Halo.positions")
+    assert shown.startswith("```python\ndef positions(self") and shown.endswith("\n```") and '"""' not in shown
+    assert shown.count("\n") == 3  # fence, two lines of code, fence
+
+
+@pytest.mark.parametrize("label", [entry.label for entry in documented() if entry.name][::17])
+def test_code_of_anything_documented_can_be_shown_and_read(label):
+    code = source(label).removeprefix("```python\n").removesuffix("\n```")
+    assert code.startswith(("class ", "def ", "@"))
+    ast.parse(code if ":\n" in code else f"{code} pass")  # of an exception nothing but its docstring is left
+
+
+@pytest.mark.parametrize("label", ["halo.Halo.nothing", "nothing.Halo", "halo"])
+def test_code_of_nothing_is_not_shown(label):
+    with pytest.raises(KeyError):
+        source(label)
