@@ -84,8 +84,8 @@ figures.show("figure-8", preset, model, seed)
 #
 # ## Every clip that was chosen
 #
-# No clip in this book was chosen by eye. Figure by figure, the $n$-th clip is number $347\,(\mathit{page} \cdot \mathit{count} + n) \bmod N$ of the $N$ test clips of action
-# $n \bmod K$, with *page* and *count* fixed for each figure:
+# No clip in this book was chosen by eye. Figure by figure, the $n$-th clip, $n = 1, 2, \dots$, is number $347\,(\mathit{page} \cdot \mathit{count} + n - 1) \bmod N$, from 0, of the
+# $N$ test clips of action $(n - 1) \bmod K$, with *page* and *count* fixed for each figure:
 
 # %%
 clip_set = load("sprites-procedural", "test")  # same characters, same split, same order as the real ones

@@ -27,7 +27,7 @@ import torch
 
 from hamrepro import judging, records, tables
 from hamrepro.batches import normalise
-from hamrepro.presets import PRESETS, configure
+from hamrepro.presets import PRESETS, configure, first_cycle
 from hamrepro.datasets import load
 from hamrepro.models import ARCHITECTURES, build
 from hamrepro.randomness import generator
@@ -69,7 +69,8 @@ if recompute:
 # $$
 # \begin{aligned}
 # \mathcal L_{\text{DSVAE}} &= -\log p(\mathbf x_{1:T} \mid \mathbf f, \mathbf z_{1:T}) + \KL[q(\mathbf f) \,\|\, p(\mathbf f)] + \textstyle\sum_t \KL[q(\mathbf z_t) \,\|\, p(\mathbf z_t \mid \mathbf z_{<t})] \\
-# \mathcal L_{\text{S3VAE}} &= \mathcal L_{\text{DSVAE}} + 100\, \max\!\big(0, \lVert \mathbf f - \mathbf f^{\text{shuffled}} \rVert - \lVert \mathbf f - \mathbf f^{\text{other}} \rVert + 1\big) - \log p(\text{cells that move} \mid \mathbf z_{2:T}) + 0.01\, I(\mathbf f; \mathbf z) \\
+# \mathcal L_{\text{S3VAE}} &= \mathcal L_{\text{DSVAE}} + 100\, \max\!\big(0, \lVert \mathbf f - \mathbf f^{\text{shuffled}} \rVert - \lVert \mathbf f - \mathbf f^{\text{other}} \rVert + 1\big) \\
+# &\quad - \log p(\text{cells that move} \mid \mathbf z_{2:T}) + 0.01\, I(\mathbf f; \mathbf z) \\
 # \mathcal L_{\text{C-DSVAE}} &= \mathcal L_{\text{DSVAE}} + 10\, \mathrm{NCE}(\mathbf f, \mathbf f^{\text{shuffled}}) + 10\, \mathrm{NCE}(\mathbf z, \mathbf z^{\text{recoloured}}) + I(\mathbf f; \mathbf z) \\
 # \mathcal L_{\text{SKD}} &\propto 15 \lVert \mathbf x - D(\mathbf Z) \rVert^2 + \lVert D(\mathbf Z) - D(\mathbf Z') \rVert^2 + \lVert \mathbf Z - \mathbf Z' \rVert^2 + \lVert \boldsymbol\lambda_{\text{static}} - 1 \rVert^2 + \overline{\operatorname{Re} \boldsymbol\lambda}_{>0.5} \\
 # \mathcal L_{\text{MoCoGAN}} &= \underbrace{-\log D_I(\tilde{\mathbf x}_t) - \log D_V(\tilde{\mathbf x}) + \mathrm{CE}(k \mid \tilde{\mathbf x})}_{\text{generator}} + \underbrace{\mathrm{BCE}(D_I) + \mathrm{BCE}(D_V) + \mathrm{CE}(u \mid \mathbf x)}_{\text{critics}}
@@ -165,15 +166,19 @@ pd.DataFrame(rows).T
 # | MoCoGAN | kernels of two frames in the clip critic, since T = 8; labels as categories; running mean of weights, noise and 0.9 labels for the critics | T = 16, kernels of four; categories optional |
 # | MoCoGAN | the category goes to the GRU and to the decoder | in the public code to the decoder alone |
 #
-# HALO's own deviations are in {doc}`12_deviations`. Optimiser, schedule and batch of a preset are the same for all but MoCoGAN, which is played with Adam; where a
-# preset gives a model fewer steps because each costs more, the record's `config` says so:
+# HALO's own deviations are in {doc}`12_deviations`. Optimiser, schedule and batch of a preset are the same for all but MoCoGAN, which is played with Adam. Where
+# each step costs more there are fewer; HALO's second number is its second cycle, at half the rate ([D19](#d19)):
 
 # %%
 rows = {}
 for name in names:
-    settings = configure(preset, dataset, name).training
-    rows[tables.LABELS[name]] = vars(settings)
-pd.DataFrame(rows).T[["steps", "batch", "optimiser", "learning_rate", "kl_warmup"]].astype(str)
+    settings = configure(preset, dataset, name)
+    first = first_cycle(settings).training
+    more = f" + {settings.training.steps:,}" if settings.training.continues else ""
+    rows[tables.LABELS[name]] = vars(first) | {"steps": f"{first.steps:,}{more}"}
+table = pd.DataFrame(rows).T[["steps", "batch", "optimiser", "learning_rate", "kl_warmup"]].astype(str)
+table.loc[[tables.LABELS["skd"], tables.LABELS["mocogan"]], "kl_warmup"] = "·"  # no KL term
+table
 
 # %% [markdown]
 # ## Results
@@ -185,7 +190,7 @@ pd.DataFrame(rows).T[["steps", "batch", "optimiser", "learning_rate", "kl_warmup
 rows = {}
 for name in names:
     spans = {"clip, 1–8": "clip/1-8", "clip, 9–16": "clip/9-16", "strict, 1–16": "strict/1-16"}
-    found = {head: tables.Cell(preset, dataset, name, f"ssim/{key}") for head, key in spans.items()}
+    found = {head: tables.Cell(preset, dataset, name, f"ssim/{key}", "shown") for head, key in spans.items()}
     row = rows[tables.LABELS[name]] = {head: cell.text() for head, cell in found.items()}
     for number in records.seeds(preset, dataset, name)[:1]:
         origin = records.read(preset, dataset, name, number)["provenance"]
@@ -200,6 +205,6 @@ wanted = {"B, 9-way": "B/9way", "B, 3-way": "B/3way",
           "C, 9-way": "C/9way", "C, 3-way": "C/3way", "C, all right": "C/both"}  # fmt: skip
 rows = {}
 for name in names:
-    cells = {head: tables.Cell(preset, dataset, name, f"accuracy/{key}") for head, key in wanted.items()}
+    cells = {head: tables.Cell(preset, dataset, name, f"accuracy/{key}", "shown") for head, key in wanted.items()}
     rows[tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)

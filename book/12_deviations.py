@@ -198,8 +198,8 @@ pd.DataFrame({f"d = {d}": {"Hamiltonian": solutions(d, "Hamiltonian"), "2d² + d
 # %% [markdown]
 # ### One frame too many
 #
-# Eq. (8) read to the letter, and the recursion in its middle, against the flow both mean ([D5](#d5)). By frame 8 the letter is one
-# step ahead; the recursion has applied $e^{(2 + 3 + \dots + 8)\mathbf H}$, thirty-five steps where seven were meant. A model that is
+# Eq. (8) read to the letter, and the recursion in its middle, against the flow both mean ([D5](#d5)). At every frame the letter is one
+# step ahead; by frame 8 the recursion has applied $e^{(2 + 3 + \dots + 8)\mathbf H}$, thirty-five steps where seven were meant. A model that is
 # trained and tested with one of them may hide it; a model that starts at one frame and is compared at another may not.
 
 # %%
@@ -250,14 +250,14 @@ pd.DataFrame(rows).T.replace(r"^-?\d(\.\d+)?e-.*", "0 nats", regex=True)
 #
 # The paper has three actions on Sprites, and prints $H(y) = 2.009$ nats. Three classes can give $\ln 3 = 1.099$ at most: its judge
 # had more, and the only ones at hand are the nine action-views ([D10](#d10)). $e^{H(y)}$ is the number of classes in even use, and
-# $\mathrm{IS} = e^{H(y) - H(y \mid x)}$, which the paper does not print. The bold face is on HALO's accuracy and entropies; S3VAE's
-# accuracy is the same and its $H(y)$ better.
+# $\mathrm{IS} = e^{H(y) - H(y \mid x)}$, which the paper does not print. The bold face is on HALO's accuracy and entropies, but
+# S3VAE's accuracy is the same, and all three baselines have the better $H(y)$ and IS.
 
 # %%
 rows = pd.DataFrame(paper()["table-2a"]).query("dataset == 'sprites'")
 printed = rows.pivot(index="model", columns="metric", values="value")
 h_y, sureness = printed["h_y"], printed["h_y_given_x"]
-pd.DataFrame({"accuracy": printed["accuracy"], "H(y)": h_y, "more than ln 3": h_y > math.log(3),
+pd.DataFrame({"accuracy": printed["accuracy"], "H(y|x)": sureness, "H(y)": h_y, "more than ln 3": h_y > math.log(3),
               "classes in even use": h_y.map(math.exp).round(2),
               "IS": (h_y - sureness).map(math.exp).round(2)}).rename_axis(None)  # fmt: skip
 
@@ -285,8 +285,8 @@ pd.DataFrame(columns)
 
 # %% [markdown]
 # **The exponential** is a Taylor series of ten terms without scaling whose first term is the identity of size $K$ instead of
-# $2d$; it fails for every $K \neq 2d$. With the right size it is good at the start of training and leaves the group as soon as $\mathbf H$
-# has grown.
+# $2d$; it fails for every $K \neq 2d$. With the right size it is good at the start of training and leaves the group once $\mathbf H$
+# has grown a few times over.
 
 # %%
 def taylor(H, terms=10):

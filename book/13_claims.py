@@ -59,7 +59,7 @@ MARKS = {True: "✓", False: "✗", None: "·"}
 
 
 def lines(checks):
-    return "<br>".join(f"{MARKS[check.holds]} {escape(check.evidence)}" for check in checks)
+    return "<br>".join(dict.fromkeys(f"{MARKS[check.holds]} {escape(check.evidence)}" for check in checks))
 
 
 def rows():
@@ -76,11 +76,11 @@ HTML(table.to_html(index=False, escape=False, border=0, classes="dataframe ledge
 # %% [markdown]
 # ## What to make of it
 #
-# The statements about the *operators* hold by construction, and are checked because construction can be got wrong; the
+# The statements about the *operators* hold by construction, up to rounding, and are checked because construction can be got wrong; the
 # release is an example ({doc}`12_deviations`). What construction gives is less than the words suggest. A symplectic flow
 # conserves an energy and a volume, and neither keeps a clip near the clips that were trained on: that takes a spectrum on
 # the imaginary axis, and frequencies that are right to many digits ({doc}`03_symplectic`, {doc}`06_generation`).
 #
-# The statements about *disentanglement* are made true by the label. The model is told the action, at training and at
+# Where the statements about *disentanglement* hold, the label makes them so. The model is told the action, at training and at
 # test time, and keeps a subspace for each; that a subspace then controls its action is checked above and is no discovery. The
 # paper says so itself, under limitations.

@@ -81,13 +81,13 @@ def layouts(model):
     return pd.Series(seen, name="channels last").to_frame()
 
 
-layouts(small).T
+layouts(small)
 
 # %% [markdown]
 # ## Memory
 #
 # Weights, two moments of Adam, gradients, and the maps that the backward pass needs. The last are the larger part, and they
-# alone grow with the batch; the data set is not in the list because it is 29 MB.
+# alone grow with the batch. The data set, in layers, hardly counts.
 
 # %%
 count = per_frame(network)
@@ -164,7 +164,8 @@ pd.DataFrame([{"data": job.dataset, "model": job.model, "seed": job.seed} for jo
 
 # %% [markdown]
 # ```sh
-# python -m hamrepro sweep --preset paper --dataset sprites --model halo-sp --model halo-u --seeds 3 --device cuda --hours 2
+# python -m hamrepro sweep --preset paper --dataset sprites --model halo-sp --model halo-u \
+#     --seeds 3 --device cuda --hours 2
 # python -m hamrepro sweep --preset laptop --cluster local --parallel 2
 # ```
 #
@@ -194,15 +195,15 @@ sums = {"a step of 24 clips on each GPU": bench.shown(step, "s"),
         "clips a step, altogether": f"{together:,}",
         "once through a billion clips": f"{CLIPS / together * step / 60:.0f} minutes",
         "their frames, uint8": f"{CLIPS * 8 * 3 * 64 * 64 / 1e12:.0f} TB",
-        "gradients, a ring of all-reduce": bench.shown(2 * 4 * weights / NETWORK, "s"),
         f"moments of {norms} batch norms, four exchanges each": bench.shown(4 * norms * LATENCY, "s"),
+        "gradients, a ring of all-reduce": bench.shown(2 * 4 * weights / NETWORK, "s"),
         "the order of a billion clips": bench.shown(max(shuffles, default=None), "s")}  # fmt: skip
 pd.Series(sums, name="a thousand GPUs").to_frame()
 
 # %% [markdown]
 # Read from the bottom. The **order of the clips** bends first: a step draws its epoch's whole shuffle and keeps 24 numbers of it.
 # That is nothing for 9,000 clips and grows in proportion to them; for a billion it takes far longer than the step it is for. A permutation that can be evaluated at
-# one place, a Feistel cipher on the numbers of the clips, is the cure. The **gradients** are next: they take as long as the
+# one place, a Feistel cipher on the numbers of the clips, is the cure. The **gradients** are next: they take longer than the
 # step's arithmetic, since most of the weights are in two large linear layers and few of the multiplications are, so they must be
 # sent while the backward pass still runs, in bfloat16, or less often. The **batch norms** follow, as waiting: not their
 # bytes but their number. Then there is a question that no engine answers: whether 24,000 clips a step teach a thousand times as

@@ -126,10 +126,10 @@ pd.Series({"data set": config.dataset, "K": config.network.actions, "steps": con
 # ## Swapped
 #
 # Two pairs of test clips. In each, the third row is the first one's content with the motion of the second, the fourth the
-# reverse. After a training of seconds both are specks on grey, which is what to expect of `smoke`: what has been shown is that
+# reverse. After a training of seconds they are grey, with nothing on it yet, which is what to expect of `smoke`: what has been shown is that
 # the folder is read, the labels reach the operators, and the pictures come out.
 
-# %% mystnb={"image": {"alt": "Two pairs of clips of coloured polygons and the same pairs with their motions exchanged, which this short a training leaves as specks on grey", "classes": "pixelated"}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two pairs of clips of coloured polygons and the same pairs with their motions exchanged, which so short a training leaves grey", "classes": "pixelated"}} tags=["nbval-ignore-output"]
 test = load(dataset, "test")
 rows = figures.swapping(network, test, figures.chosen(test, 4))
 strip(rows, gaps=[3])
@@ -154,13 +154,13 @@ paths = animate(network, test, folder / "animations")
 # python -m hamrepro animate --preset laptop --dataset own:shapes
 # ```
 #
-# A run belongs to the data it began with. Add a clip, and neither goes on with the old run: rename the folder, or give another
+# A run belongs to the data it began with. Add a clip, and neither training nor animation goes on with the old run: rename the folder, or give another
 # `--runs`. Every other model takes the same option: `--model halo-u` for skew-$\mathbf H$, `dsvae`, `s3vae`, ... for the
 # baselines.
 #
 # ## What it costs
 #
-# Every clip is 64×64 by the time it is trained on, so a step costs the same on your clips as on Sprites. These are the recorded
+# Every clip is 64×64 by the time it is trained on, so a step costs what it does on Sprites or on faces, by the number of labels. These are the recorded
 # trainings of preset `laptop`, one thread each. A folder gets the first cycle, since the second needs clips that are cycles
 # ([D19](#d19)):
 

@@ -104,7 +104,7 @@ print("\n".join(report.lines()).replace(str(report.root), "subjects3"))
 # The split matters most. The paper's identity accuracy of 0.998, read by a classifier of 52 people, can only be had where the
 # people of the test clips were seen in training. So the default splits the takes ([D9](#d9)). Others cut the same folder
 # in other ways. What of it fits into clips of 16 frames of 64×64 is selectable by name,
-# `load_faces("mug", "train", way="halo-release")`; the last columns count what each leaves of the stand-in. TwoStreamVAN's second
+# `load_faces("mug", "train", way="halo-release")`; *takes* and *frames* count what each leaves of the stand-in. TwoStreamVAN's second
 # list, disjoint in people, is `way="twostreamvan", partition="subject"`. It cuts each take into four interleaved clips and
 # tests on one of them, so that test and training show the same seconds; only the first of the four is kept here.
 
@@ -227,8 +227,8 @@ def clip_of(person, expression):
 show([clip_of(*cast) for cast in zip((5, 1, 20, 51, 10, 15), EXPRESSIONS, strict=True)])
 
 # %% [markdown]
-# It is not MUG. Skin does not crease as paint does, real takes of one person differ more than these, and nobody's smile here
-# is held back. Expect a model to look better on it than on photographs.
+# It is not MUG. Paint does not crease as skin does, real takes of one person differ more than these, and nobody here
+# suppresses a smile. Expect a model to look better on it than on photographs.
 #
 # ## Splits
 #
@@ -267,7 +267,8 @@ print("\n".join(on_mug["to fill it"]).replace(" && ", "\n"))
 # %% [markdown]
 # The stand-in, by the same protocol, preset `laptop`. The paper's numbers are those of MUG and stand there for orientation
 # only. A face that hardly moves is hard to beat: *first frame repeated* is already a good picture of most frames,
-# and the margin over it is what a model of motion earns.
+# and the margin over it is what a model of motion earns. The *mean frame* is made from the very frames it is scored on; while a
+# model stays below it, it loses more by drawing than it gains by moving.
 
 # %%
 transposed(tables.table_1("laptop", "faces-procedural"))
@@ -287,11 +288,15 @@ for name in ("halo-sp", "halo-u"):
 pd.DataFrame(rows).T
 
 # %% [markdown]
+# On frames 1 to 8, of which the first is given, a still picture is better than what the model draws; on 9 to 16 the face has moved, and the model is
+# better.
+#
 # ### Where the error is
 #
 # A frame can be wrong for two reasons: the model does not know the motion, or it cannot draw the frame. The dotted line takes the first reason
 # away: the state of every frame is read from that frame itself, so that nothing has to be predicted. What is missing from 1
-# on that line is drawing. Where `strict` lies below it, the rest is prediction, from one frame and the label.
+# on that line is drawing. Where `strict` lies below it, the rest is prediction, from one frame and the label. (In the first frames it lies above: its content is
+# that of frame 1 alone, the dotted line's is that of all 16.)
 
 # %% tags=["hide-input"]
 def test_clips(people):

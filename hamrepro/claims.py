@@ -5,7 +5,6 @@ Claims and the words of their tests stand in `data/claims.json`. A check reads r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -116,7 +115,8 @@ class Evidence:
         gap = (one.mean - two.mean) if up else (two.mean - one.mean)
         holds = gap >= by if by else low > high
         digits = tables.DIGITS.get(key.split("/")[0], 3)
-        return Check(holds, f"{key}: {LABELS[ours]} {one.text(digits)}, {LABELS[theirs]} {two.text(digits)}")
+        second = f"{other}: " if other else ""
+        return Check(holds, f"{key}: {LABELS[ours]} {one.text(digits)}, {second}{LABELS[theirs]} {two.text(digits)}")
 
     def steady(self, model: str) -> Check:
         """SSIM of frames 9 to 16 no more than 0.005 below that of frames 1 to 8."""
@@ -141,7 +141,7 @@ class Evidence:
                     found.append(measure(network.operators.float()))
             if found:
                 side = "at most" if max(found) <= bound else "above"
-                evidence = f"{LABELS[model]}, {len(found)} seed(s): {what} {side} {bound:g}"
+                evidence = f"{LABELS[model]}, {what} {side} {bound:g} ({len(found)})"
                 checks.append(Check(max(found) <= bound, evidence))
             else:
                 checks.append(Check(None, f"{LABELS[model]}: no shipped weights of preset {self.preset}"))
@@ -243,7 +243,7 @@ TESTS: dict[str, Callable[[Evidence], list[Check]]] = {
 def ledger(evidence: Evidence | None = None) -> pd.DataFrame:
     """One row a claim: where, the paper's words, the test, the evidence (a list), the verdict."""
     look, rows = evidence or Evidence(), []
-    for claim in json.loads(CLAIMS.read_text()):
+    for claim in records.document(CLAIMS):
         checks = TESTS[claim["id"]](look)
         row = {name: claim[name] for name in ("id", "where", "quote", "test")}
         rows.append(row | {"evidence": checks, "verdict": verdict(checks)})

@@ -71,7 +71,7 @@ VARIANTS = {
             "twostreamvan", 4, 40, 0.0, (0.0,), 1.0,
             "TwoStreamVAN: box of frame 0, step 4; only the first of its four interleaved clips, the others leak",
         ),
-        Variant("vdsm", 2, 39, 0.0, (0.5,), 1.0, "VDSM: every second frame, 20 frames or more"),
+        Variant("vdsm", 2, 39, 0.0, (0.5,), 1.0, "VDSM: every second frame, 20 kept or more"),
     )
 }  # fmt: skip
 

@@ -209,6 +209,8 @@ class Halo(nn.Module):
         """Motion of one clip, content of another. Paper: Figures 3, 9."""
         moving = self.encode(motion, motion_action)
         still = self.encode(content, content_action)
+        if len(motion) != len(content):
+            raise ShapeError(f"{len(motion)} clips of motion, {len(content)} of content", "as many of each")
         positions = self.positions(moving.mean_state(), motion_action, moving.reference, motion.shape[1])
         return self.decode(still.content.mean, positions)
 

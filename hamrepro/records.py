@@ -185,6 +185,14 @@ def _is_entry(entry: Any) -> bool:
     return len(numbers) == 4 and all(isinstance(number, int | float) and isfinite(number) for number in numbers)
 
 
+def document(path: Path) -> Any:
+    """What a committed JSON file of `data/` holds; a damaged one is a `RecordError`."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(f"{path.name}: {error}", "the committed file", f"git checkout -- data/{path.name}") from error
+
+
 def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESULTS) -> dict[str, Any]:
     """One record, verified.
 
@@ -224,6 +232,8 @@ def faults(results: Path = RESULTS) -> list[str]:
     """Every record that is missing, unlisted, edited or without origin, in words. Empty when all is well."""
     found, listed = [], _sums(results)
     present = {path.relative_to(results).as_posix() for path in results.rglob("seed*.json")}
+    if not present | set(listed):
+        found.append(f"no record under {results}: git checkout -- data/results, or evaluate again")
     for name in sorted(present | set(listed)):
         place = re.fullmatch(r"([^/]+)/([^/]+)/([^/]+)/seed(\d+)\.json", name)
         try:

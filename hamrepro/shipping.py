@@ -124,6 +124,9 @@ def load_shipped(
     if (config.preset, config.dataset, config.model, card.get("seed")) != (preset, dataset, model, seed):
         given = f"the card of {path.name} says {config.preset} {config.dataset} {config.model} seed {card.get('seed')}"
         raise CheckpointError(given, f"{preset} {dataset} {model} seed {seed}", "git checkout -- data/weights")
+    if not isinstance(card.get("trained_on", {}), dict) or "hardware" not in card.get("trained_on", {"hardware": ""}):
+        given = f"the card of {path.name} does not say what it was trained on"
+        raise CheckpointError(given, "trained_on: hardware, threads, precision", "git checkout -- data/weights")
     network = build(config, seed)
     try:
         network.load_state_dict(tensors)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from math import log
 from pathlib import Path
@@ -32,7 +31,7 @@ HIGHER = {"ssim": True, "psnr": True, "mse": False, "accuracy": True, "h_y_given
 @lru_cache(maxsize=1)
 def paper() -> dict[str, Any]:
     """The paper's printed numbers, under our keys: {"<table>": [{dataset, model, metric, value, spread}, ...]}."""
-    return json.loads(PAPER.read_text())
+    return records.document(PAPER)
 
 
 class Cell:

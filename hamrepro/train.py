@@ -62,7 +62,7 @@ def _prepare(
 def _forget_rows_after(step: int, path: Path) -> None:
     """Drop what was logged after the saved step: it is about to be logged again. A torn line goes too."""
     rows = []
-    for line in path.read_bytes().splitlines() if path.exists() else []:
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
         try:
             rows += [line + b"\n"] if json.loads(line)["step"] <= step else []
         except (ValueError, KeyError, TypeError):

@@ -16,7 +16,7 @@ from test_records import result
 from tiny import run_tiny, tiny_config
 
 import hamrepro.__main__ as command_line
-from hamrepro import checkpoint, face_sources, mug, options, records, reproduce
+from hamrepro import checkpoint, face_sources, mug, options, records, reproduce, tables
 from hamrepro.errors import ConfigError
 from hamrepro.facs.expressions import EXPRESSIONS
 from hamrepro.train import run_folder
@@ -205,10 +205,27 @@ def test_a_run_from_first_step_to_verified_record(run, tiny):
     assert run("reevaluate", "--tolerance", "1e-6")[0] == 0
 
 
-def test_verify_prints_the_scorecard(run, tiny):
-    code, out, _err = run("verify")
-    assert code == 0 and "36.76" in out and "not run" in out
-    code, out, _err = run("verify", "--json")
+def test_verify_prints_the_scorecard_and_fails_where_nothing_is_recorded(run, tiny):
+    code, out, err = run("verify")
+    assert code == 1 and "36.76" in out and "not run" in out and "FAULT no record under" in err
+    results = tiny / "results"
+    records.write(records.record_path(*NAMES, results), result(NAMES), results)
+    assert run("verify")[0] == 0
+
+
+@pytest.mark.parametrize("content", ["", "{", "\x00", None])
+def test_damaged_numbers_of_the_paper_are_named(run, tiny, monkeypatch, content):
+    path = tiny / "paper.json"
+    path.write_text(content) if content is not None else path.mkdir()
+    monkeypatch.setattr(tables, "PAPER", path)
+    tables.paper.cache_clear()
+    code, _out, err = run("verify")
+    tables.paper.cache_clear()
+    assert code == 2 and err.startswith("RecordError: paper.json") and "git checkout" in err
+
+
+def test_verify_as_json(run, tiny):
+    _code, out, _err = run("verify", "--json")
     rows = json.loads(out)
     assert {"paper", "ours", "verdict", "quantity"} <= set(rows[0])
 

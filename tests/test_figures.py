@@ -59,9 +59,9 @@ def test_one_image_under_every_operator(clips, label, kinds):
     assert seen(rows, "tops") == clips.targets["tops"][index].repeat_interleave(kinds).tolist()
 
 
-def test_three_images_a_line_at_every_fourth_frame(clips):
+def test_three_images_a_line_at_every_third_frame(clips):
     index = figures.chosen(clips, 6)
-    rows = figures.every_fourth(Model(), clips, index)
+    rows = figures.every_third(Model(), clips, index)
     assert len(rows) == 6 and rows[0].shape == (12, 3, 64, 64)
     for column in range(3):
         shown = [row[4 * column : 4 * column + 4] for row in rows]

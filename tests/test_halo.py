@@ -125,6 +125,11 @@ def test_a_clip_swapped_with_itself_is_itself(halo):
     assert torch.allclose(swapped, halo.generate(CLIPS, ACTION, FRAMES), atol=1e-5)
 
 
+def test_more_motions_than_contents_are_refused(halo):
+    with pytest.raises(ShapeError, match="as many of each"):
+        halo.swap(CLIPS, ACTION, CLIPS[:-1], ACTION[:-1])
+
+
 def test_a_sample_is_a_function_of_its_generator(halo):
     one, again, other = (halo.sample(ACTION, 4, generator(seed, "prior")) for seed in (0, 0, 1))
     assert torch.equal(one, again) and not torch.equal(one, other)

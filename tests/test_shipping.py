@@ -181,6 +181,12 @@ def test_a_card_of_another_version_is_refused(weights, path, settings):
         load(weights)
 
 
+@pytest.mark.parametrize("said", [None, [], "a laptop", {}])
+def test_a_card_that_does_not_say_where_it_was_trained_is_refused(weights, path, said):
+    rewrite(path, trained_on=said)
+    refuse(weights, "what it was trained on")
+
+
 def test_an_unknown_device_is_refused(weights):
     with pytest.raises(ConfigError, match="device"):
         shipping.load_shipped(*NAMES, weights=weights, device="gpu")

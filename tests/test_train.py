@@ -172,6 +172,12 @@ def test_no_clips_are_refused(tmp_path):
         run_tiny(tmp_path, EARLY, TinyClips(0))
 
 
+def test_a_folder_where_the_rows_should_be_is_refused(tmp_path):
+    (tmp_path / "stats.jsonl").mkdir()
+    with pytest.raises(CheckpointError, match=r"stats\.jsonl"):
+        run_tiny(tmp_path, EARLY)
+
+
 def test_a_file_where_the_folder_should_be_is_refused(tmp_path):
     (tmp_path / "runs").write_text("")
     with pytest.raises(CheckpointError, match="cannot write"):
