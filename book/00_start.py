@@ -15,7 +15,7 @@
 #
 # The idea of the paper fits in a sentence. A clip is *who* is seen, one vector for the whole clip, and *what they do*, a point
 # that moves through a phase space; and if that point moves by a Hamiltonian flow, a different one for each action, then it can
-# be run forwards and backwards from any frame, it conserves something, and clips can be made longer than any that was
+# be run forwards and backwards from any frame, it conserves something, and clips can be made longer than any it was
 # trained on.
 #
 # ```{figure} figures/paper-figure-1.svg
@@ -58,7 +58,7 @@
 # seeds, and of clips where a fixed share of them was scored); a verdict; the 95 % interval over characters, the widest of the
 # seeds; the number of clips; the preset and the machine. A quantity is named by its metric, by how it was made (from the clip,
 # or under a protocol), and by the frames or classes it is taken over. *Reached* means as good as printed or better, *within tolerance* means short of it by no more than the paper's own ±
-# (Table 2 prints none, and allows none), *missed* means missed. *Not run* says why. Every number of ours is read from a
+# (Table 2 prints none, so there is none), *missed* means missed. *Not run* says why. Every number of ours is read from a
 # record under `data/results/` that names the commit, the data, the settings and the machine it came from, and is refused
 # where the file was edited. `python -m hamrepro verify` prints the same and fails on such a file.
 

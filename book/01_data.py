@@ -90,7 +90,7 @@ def show(name, rows_of):
 # %% [markdown]
 # Layer by layer, for two frames of one spell:
 
-# %% mystnb={"image": {"alt": "One character built up in five layers: skin, pants, tops, hair, boots"}}
+# %% mystnb={"image": {"alt": "One character built up in five layers: skin, pants, tops, hair, boots", "classes": "pixelated"}}
 def building(clip_set):
     values = attributes_of(characters_of("test")[3:4])[0]
     layers = [*(6 * n + int(value) for n, value in enumerate(values)), 24]
@@ -105,7 +105,7 @@ show("data-layers", building)
 # %% [markdown]
 # The values of the four attributes, one row each:
 
-# %% mystnb={"image": {"alt": "The six values of each of the four attributes"}}
+# %% mystnb={"image": {"alt": "The six values of each of the four attributes", "classes": "pixelated"}}
 def attributes(clip_set):
     steps = torch.tensor([216, 36, 6, 1])
     characters = torch.arange(6)[None] * steps[:, None]
@@ -119,7 +119,7 @@ show("data-attributes", attributes)
 # %% [markdown]
 # The nine action-views of one test character, each from $t = 1$ to $8$:
 
-# %% mystnb={"image": {"alt": "The nine action-views of one character, eight frames each"}}
+# %% mystnb={"image": {"alt": "The nine action-views of one character, eight frames each", "classes": "pixelated"}}
 def action_views(clip_set):
     test = len(characters_of("test"))
     return list(clip_set.clips(torch.arange(9) * test + 7) / 255)
@@ -131,8 +131,8 @@ show("data-action-views", action_views)
 # Two things are worth seeing in these rows. The first frames of spellcast and slash are nearly the same picture: **the action
 # cannot be read off frame 1**, so a model asked to continue a clip from its first frame must be told the action, as HALO is.
 # And what differs between the views is the whole picture, while what differs between frames is a few limbs: most pixels of a
-# clip are background or never change, which is why the rows *first frame repeated* and *mean frame* stand under every table
-# of {doc}`06_generation`.
+# clip are background or never change, which is why *first frame repeated* and *mean frame* stand beside the models in Table 1
+# ({doc}`06_generation`).
 #
 # ### Exactly, and small
 #
@@ -151,8 +151,8 @@ pd.Series({name: f"{size / 1e6:,.0f} MB" for name, size in sizes.items()}, name=
 #
 # Table 1 asks for 16 frames, twice the length of training clips, and repeats the clip to get its ground truth. What a model that
 # only ever saw frames 1 to 8 cannot know is that frame 9 is frame 1. On MUG the paper trains on *random* subsequences; the
-# same on Sprites means windows that start anywhere in the repeated clip. Preset `laptop` does that ([D13](#d13)), preset
-# `paper` takes frames 1 to 8 to the letter, and the ablation in {doc}`06_generation` measures the difference.
+# same on Sprites means windows that start anywhere in the repeated clip. Preset `laptop` does that for half of its windows ([D13](#d13)),
+# preset `paper` takes frames 1 to 8 to the letter.
 #
 # ## Faces
 #

@@ -12,7 +12,7 @@
 # A clip $\mathbf x_{1:T}$ shows *somebody* doing *something*. HALO {cite:p}`khan2021halo` gives the somebody one vector
 # $\mathbf z$ for the whole clip and the something one point $\mathbf s_t$ per frame in a phase space, and lets a linear
 # Hamiltonian flow, one per action, decide how that point moves. Only one of those points is free: all others follow from it,
-# exactly, forwards and backwards. This chapter states the model, derives the bound it is trained on, corrects three
+# exactly, forwards and backwards. This chapter states the model, derives the bound it is trained on, corrects four
 # misprints on the way, and checks each step with numbers.
 
 # %% tags=["hide-input"]

@@ -143,7 +143,7 @@ pd.DataFrame({"numbers": counts.map("{:,}".format),
 # %% [markdown]
 # ## What runs between them
 #
-# Everything else the model does is this. The code is the library's own, read from its files as the page is made, without
+# This is all else the model does. The code is the library's own, read from its files as the page is made, without
 # docstrings ({doc}`15_reference` has them). A clip becomes posteriors, Eqs. (11) and (12): content from all features, the
 # position from the frame of reference, the momentum from the window that ends there.
 

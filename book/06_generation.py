@@ -62,7 +62,7 @@ if recompute:
 #
 # (paper-table-1)=
 # **Table 1.** Sequence generation, 16 frames, `clip` conditioning. Ours: mean ± standard deviation over seeds (number of
-# seeds), then the 95 % interval. The last three rows are what any model must beat, or cannot.
+# seeds), then the 95 % interval. The last three columns are what any model must beat, or cannot.
 
 # %%
 def transposed(table):
@@ -111,20 +111,20 @@ table.filter(regex="HALO|repeated|mean", axis=1).filter(regex="^[A-Z]+$", axis=0
 # **Figure 2.** Per patch: the original, its reconstruction (state from the middle of the clip), and 16 frames generated from
 # frame 1 alone. Clips are chosen by rule, not by eye.
 
-# %%
+# %% mystnb={"image": {"alt": "Per clip three rows of 16 frames: original, reconstruction, generated from frame 1", "classes": "pixelated"}}
 figures.show("figure-2", preset, model, seed)
 
 # %% [markdown]
 # (paper-figure-6)=
 # **Figure 6.** More of the same.
 
-# %%
+# %% mystnb={"image": {"alt": "More clips: original, reconstruction, generated from frame 1", "classes": "pixelated"}}
 figures.show("figure-6", preset, model, seed)
 
 # %% [markdown]
 # Moving, at the same speed as the originals: real, reconstructed and generated side by side.
 
-# %% mystnb={"image": {"width": "392px", "classes": "pixelated"}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "The same clips moving", "width": "392px", "classes": "pixelated"}} tags=["nbval-ignore-output"]
 figures.show("figure-2", preset, model, seed, kind="gif")
 
 # %% [markdown]
@@ -150,8 +150,9 @@ pd.DataFrame(spectra).T if spectra else Markdown(f"No record of preset {preset}.
 # %% [markdown]
 # ## Every recorded run
 #
-# All presets, all variants: a `+` names what was changed from the preset's recipe, one thing at a time ({doc}`12_deviations`
-# says what each is). SSIM, `clip` conditioning but for the last column.
+# Every preset and variant that has a record: a `+` names what was changed from the preset's recipe ({doc}`12_deviations`
+# says what each is). SSIM, `clip` conditioning but for the last column. The second cycle costs a little of it: that is the price of states from
+# the prior, and {doc}`07_disentanglement` shows what it buys.
 
 # %%
 spans = {"1-8": "clip", "9-16": "clip", "1-16": "clip", "1-16 strict": "strict"}

@@ -205,6 +205,7 @@ wanted = {"B, 9-way": "B/9way", "B, 3-way": "B/3way",
           "C, 9-way": "C/9way", "C, 3-way": "C/3way", "C, all right": "C/both"}  # fmt: skip
 rows = {}
 for name in names:
-    cells = {head: tables.Cell(preset, dataset, name, f"accuracy/{key}", "shown") for head, key in wanted.items()}
-    rows[tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
+    row = rows[tables.LABELS[name]] = {}
+    for head, key in wanted.items():
+        row[head] = tables.Cell(preset, dataset, name, f"accuracy/{key}", "shown").text()
 tables.briefly(pd.DataFrame(rows).T)

@@ -24,7 +24,7 @@ from hamrepro.aggregate_posterior import pushed_prior
 from hamrepro.presets import configure
 from hamrepro.dynamics import HamiltonianOperators
 from hamrepro.halo import Halo
-from hamrepro.tables import paper
+from hamrepro.tables import LABELS, paper
 
 torch.set_default_dtype(torch.float64)
 
@@ -255,10 +255,10 @@ pd.DataFrame(rows).T.replace(r"^-?\d(\.\d+)?e-.*", "0 nats", regex=True)
 
 # %%
 rows = pd.DataFrame(paper()["table-2a"]).query("dataset == 'sprites'")
-printed = rows.pivot(index="model", columns="metric", values="value")
+printed = rows.pivot(index="model", columns="metric", values="value").rename(index=LABELS)
 h_y, sureness = printed["h_y"], printed["h_y_given_x"]
-pd.DataFrame({"accuracy": printed["accuracy"], "H(y|x)": sureness, "H(y)": h_y, "more than ln 3": h_y > math.log(3),
-              "classes in even use": h_y.map(math.exp).round(2),
+pd.DataFrame({"accuracy": printed["accuracy"], "H(y|x)": sureness, "H(y)": h_y,
+              "more than ln 3": h_y > math.log(3), "classes in even use": h_y.map(math.exp).round(2),
               "IS": (h_y - sureness).map(math.exp).round(2)}).rename_axis(None)  # fmt: skip
 
 # %% [markdown]

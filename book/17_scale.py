@@ -65,7 +65,7 @@ pd.Series({name: str(part.dtype).split(".")[1] for name, part in parts.items()},
 # network once it enters in it. So two places decide: where frames enter the encoder and where a vector becomes a map in
 # the decoder. A layer that breaks the chain costs a copy of every map after it; here none does.
 
-# %%
+# %% tags=["hide-input"]
 def layouts(model):
     seen = {}
 

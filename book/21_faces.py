@@ -347,7 +347,7 @@ for name in ("halo-sp", "halo-u"):
     path = records.DATA / "curves" / f"laptop-faces-procedural-{name}-seed0.csv"
     if path.exists():
         curve = pd.read_csv(path)
-        mse = -2 * curve["reconstruction"] / (8 * 3 * 64 * 64) / 4  # nats a clip on [-1, 1] to a pixel on [0, 1]
+        mse = -2 * curve["reconstruction"] / (8 * 3 * 64 * 64) / 4  # nats a clip, to a pixel on [0, 1]
         late = curve["step"] >= 300
         slopes[tables.LABELS[name]] = np.polyfit(np.log(curve["step"][late]), np.log(mse[late]), 1)[0]
         axis.loglog(curve["step"], mse, label=tables.LABELS[name])
@@ -355,7 +355,7 @@ axis.set(xlabel="step", ylabel="MSE, training clips")
 axis.legend();
 
 # %%
-pd.Series({name: f"{slope:.2f}" for name, slope in slopes.items()}, name="exponent of the fall from step 300 on").to_frame()
+pd.Series({name: f"{slope:.2f}" for name, slope in slopes.items()}, name="exponent, from step 300 on").to_frame()
 
 # %% [markdown]
 # The error falls like a power of the steps, the exponent a little under one half, through the fall of the learning rate and to the last step: no floor is in
@@ -368,7 +368,8 @@ pd.Series({name: f"{slope:.2f}" for name, slope in slopes.items()}, name="expone
 # %%
 try:
     readings = judges.load_judge("faces-procedural").card["test"]
-    shown = pd.DataFrame({name: {k: f"{v[k]:.4f}" for k in ("accuracy", "h_y_given_x", "h_y")} | {"n": v["n"]}
+    scores = {"accuracy": "accuracy", "H(y|x)": "h_y_given_x", "H(y)": "h_y"}
+    shown = pd.DataFrame({name: {head: f"{v[k]:.4f}" for head, k in scores.items()} | {"n": v["n"]}
                           for name, v in readings.items()}).T  # fmt: skip
 except JudgeError as error:
     shown = Markdown(f"Not run: no judge yet. `{error.next_step}`")

@@ -85,7 +85,8 @@ def reference(*names: str, root: Path = ROOT) -> str:
         title = f"<b>{entry.name}</b>{escape(entry.signature)}" if entry.name else f"hamrepro.<b>{entry.module}</b>"
         level = "module" if not entry.name else "member" if "." in entry.name else "object"
         parts.append(f'<dt id="{entry.label}" class="{level}"><code>{title}</code></dt>')
-        parts.append(f'<dd class="{level}">{escape(entry.docstring)}</dd>')
+        said = re.sub("`([^`]+)`", r"<code>\1</code>", escape(entry.docstring))
+        parts.append(f'<dd class="{level}">{said}</dd>')
     return f'<dl class="reference-list">{"".join(parts)}</dl>'
 
 
