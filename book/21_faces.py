@@ -355,7 +355,7 @@ axis.set(xlabel="step", ylabel="MSE, training clips")
 axis.legend();
 
 # %%
-pd.Series({name: f"{slope:.2f}" for name, slope in slopes.items()}, name="exponent, from step 300 on").to_frame()
+pd.Series({name: f"{rate:.2f}" for name, rate in slopes.items()}, name="exponent, from step 300 on").to_frame()
 
 # %% [markdown]
 # The error falls like a power of the steps, the exponent a little under one half, through the fall of the learning rate and to the last step: no floor is in
