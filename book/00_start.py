@@ -45,6 +45,7 @@
 # | to train a model yourself, and what it costs | {doc}`05_training`, {doc}`16_costs` |
 # | Table 1, Figures 2 and 6 | {doc}`06_generation` |
 # | Table 2 and the baselines | {doc}`07_disentanglement`, {doc}`11_baselines` |
+# | whether it is the Hamiltonian that helps | {doc}`22_ablation` |
 # | Figures 3 and 9; 4, 7 and 8 | {doc}`08_motion_swapping`; {doc}`09_image_to_sequence`, {doc}`10_unconditional` |
 # | to be sure that the clips were not picked | {doc}`20_every_clip` |
 # | what we decided, and what the paper and its code have wrong | {doc}`12_deviations` |

@@ -197,7 +197,7 @@ def both_cycles(path):
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3))
 for path in sorted(CURVES.glob(f"{preset}-{dataset}-halo-*-seed*.csv")):
     curve, name = both_cycles(path), path.stem.removeprefix(f"{preset}-{dataset}-")
-    if "first-cycle" in name:
+    if "first-cycle" in name or "brief" in name:  # the ablations have a chapter of their own
         continue
     if name == f"{model}-seed{seed}":
         terms = curve.filter(like="kl_").assign(reconstruction=-curve["reconstruction"])
@@ -205,7 +205,7 @@ for path in sorted(CURVES.glob(f"{preset}-{dataset}-halo-*-seed*.csv")):
     colour = "C1" if "halo-u" in name else "C0"
     right.plot(curve["step"], curve.filter(like="growth_rate").max(axis=1), color=colour, label=name)
 left.set(yscale="log", xlabel="step", ylabel="nats per clip", title=f"{model}, seed {seed}")
-right.set(xlabel="step", ylabel="max Re λ of any action, per frame", title="all runs")
+right.set(xlabel="step", ylabel="max Re λ of any action, per frame", title="both families")
 for axis in (left, right):
     if axis.lines:
         axis.legend(fontsize=7)

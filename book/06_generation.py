@@ -163,6 +163,8 @@ for folder in sorted(records.RESULTS.glob(f"*/{dataset}/halo-*")):
     for span, how in spans.items():
         cell = tables.Cell(kind, dataset, name, f"ssim/{how}/{span.split()[0]}")
         row[span] = cell.text() if cell.values else "·"
+    if not cell.values:
+        del rows[f"{kind} / {name}"]  # scored on a share of the clips only, and shown where it belongs
 pd.DataFrame(rows).T if rows else Markdown("No record yet.")
 
 # %% [markdown]

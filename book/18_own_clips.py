@@ -168,6 +168,8 @@ paths = animate(network, test, folder / "animations")
 rows = {}
 for path in sorted(records.RESULTS.glob("laptop/*/halo-*/seed0.json")):
     data, name = path.parts[-3:-1]
+    if "brief" in name:
+        continue
     origin = records.read("laptop", data, name, 0)["provenance"]
     rows[f"{data} / {name}"] = {
         "clips seen": f"{origin['clips_seen']:,}",

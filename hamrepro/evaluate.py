@@ -18,7 +18,7 @@ from hamrepro.datasets import ClipSet
 
 FRAMES = 16
 SPANS = {"1-8": slice(0, 8), "9-16": slice(8, 16), "1-16": slice(0, 16)}
-FAR = 1000
+HORIZONS = (32, 64, 1000)  # on the share of a cycle, the eight frames up to each: past what any clip shows
 CONDITIONINGS = ("clip", "strict")
 TRIVIAL = ("ground-truth", "copy-first", "mean-frame")
 
@@ -118,8 +118,8 @@ def evaluate_generation(
 ) -> dict[str, dict[str, Any]]:
     """All of Table 1 for one model: `metrics` over every clip (unless quick) and `subset` over the fixed share.
 
-    Also, with `far`, frames 993-1,000 on the share of a cycle, where a growing mode of the flow would show; of other
-    clips `ssim-gain`, SSIM less that of the first frame repeated, clip by clip.
+    Also, with `far`, frames 25-32, 57-64 and 993-1,000 on the share of a cycle, where a growing mode of the flow would
+    show; of other clips `ssim-gain`, SSIM less that of the first frame repeated, clip by clip.
     """
     share = subset(clip_set)
     index = share if quick else torch.arange(len(clip_set))
@@ -136,10 +136,10 @@ def evaluate_generation(
         if not quick:
             result["metrics"] |= generation_metrics(scores, clip_set.groups[index], conditioning)
             if far and conditioning == "clip" and clip_set.cyclic:
-                late = score_frames(
-                    generate, clip_set, share, conditioning, frames=FAR, skip=FAR - 8, device=device, label=label
-                )
-                result["subset"] |= generation_metrics(
-                    late, clip_set.groups[share], conditioning, {f"{FAR - 7}-{FAR}": slice(None)}
-                )
+                for end in HORIZONS:
+                    late = score_frames(
+                        generate, clip_set, share, conditioning, frames=end, skip=end - 8, device=device, label=label
+                    )
+                    span = {f"{end - 7}-{end}": slice(None)}
+                    result["subset"] |= generation_metrics(late, clip_set.groups[share], conditioning, span)
     return {name: entries for name, entries in result.items() if entries}

@@ -12,15 +12,18 @@ from hamrepro.continuation import train_all_cycles
 from hamrepro.datasets import load
 from hamrepro.errors import DataError
 from hamrepro.face_sources import drawn
-from hamrepro.presets import configure
+from hamrepro.presets import BRIEF, configure
 from hamrepro.shipping import compare_all, evaluate_shipped, record, ship
 from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train
+
+ABLATED = ("sp", "u", "elliptic", "linear", "gru")
 
 #             data set               models                  seeds
 EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            ("halo-sp", "halo-u"), (0, 1, 2)),
     ("sprites",            ("dsvae", "s3vae", "mocogan"), (0,)),
+    ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u"), (0,)),
 )  # fmt: skip

@@ -16,7 +16,7 @@ BOOK = ROOT / "book"
 SOURCES = sorted(BOOK.glob("[0-9][0-9]_*.py"))
 EXPERIMENTS = (
     "05_training", "06_generation", "07_disentanglement", "08_motion_swapping", "09_image_to_sequence",
-    "10_unconditional", "11_baselines",
+    "10_unconditional", "11_baselines", "22_ablation",
 )  # fmt: skip
 FORBIDDEN = re.compile(r"site-packages|/home/|/root/|/tmp/|/Users/|\w*Warning: |Traceback|<[\w.]+ object at 0x")
 

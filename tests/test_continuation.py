@@ -97,7 +97,7 @@ def test_laptop_trains_halo_on_cycles_in_two(model):
 
 @pytest.mark.parametrize(
     "names",
-    [("paper", "sprites", "halo-sp"), ("smoke", "sprites", "halo-sp"), ("laptop", "faces-procedural", "halo-sp"),
+    [("paper", "sprites", "halo-sp"), ("smoke", "sprites", "halo-sp"), ("laptop", "sprites", "halo-sp+brief"),
      ("laptop", "sprites", "dsvae"), ("laptop", "sprites", "halo-sp+windows-first")],
 )  # fmt: skip
 def test_nothing_else_is_continued(names):

@@ -182,13 +182,14 @@ def test_only_the_frames_scored_are_made():
 
 
 def test_an_evaluation_has_every_key_of_table_1(clips, model, monkeypatch):
-    monkeypatch.setattr(evaluate, "FAR", 40)
+    monkeypatch.setattr(evaluate, "HORIZONS", (24, 40))
     result = evaluate_generation(of_model(model), clips)
     keys = {
         f"{metric}/{conditioning}/{span}" for metric in METRICS for conditioning in ("clip", "strict") for span in SPANS
     }
     assert set(result["metrics"]) == keys
-    assert set(result["subset"]) == keys | {f"{metric}/clip/33-40" for metric in METRICS}
+    far = {f"{metric}/clip/{span}" for metric in METRICS for span in ("17-24", "33-40")}
+    assert set(result["subset"]) == keys | far
     assert {entry["n"] for entry in result["metrics"].values()} == {len(clips)}
     assert {entry["n"] for entry in result["subset"].values()} == {len(subset(clips))}
     quick = evaluate_generation(of_model(model), clips, quick=True)
