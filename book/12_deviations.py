@@ -152,6 +152,12 @@ torch.set_default_dtype(torch.float64)
 # in its unbiased estimate over posterior means, $s$ the mean squared distance in the batch. {cite:t}`louizos2016vfae` keep a code apart from a
 # label by the same term. It needs no label but $\mathbf u$. {doc}`07_disentanglement` has the numbers with and without it.
 #
+# (d22)=
+# **D22. Operators in tune.** A cycle of $T$ frames has the overtones of $2\pi / T$ and no other frequency. So once training is over every eigenvalue $\lambda$ of
+# $\mathbf H$ can be moved to the nearest $2\pi i\, n / T$ with its eigenvector kept (`hamrepro.tuning`): then $e^{T\mathbf H} = \mathbf I$, and the flow repeats for ever.
+# The map is odd in $\lambda$, so a Hamiltonian matrix stays one, and a skew-symmetric one too. It takes no training and no data but $T$. Tables 1 and 2 are
+# *without* it, and so is every number that does not say "in tune"; {doc}`22_ablation` has those that do.
+#
 # ## Errata of the paper
 #
 # Numbers refer to version 1, {cite:t}`khan2021halo`.

@@ -20,7 +20,7 @@ from hamrepro.docstrings import modules, reference
 pages = {
     "settings": "config bounds errors randomness",
     "mathematics": "symplectic lie_groups gaussian metrics",
-    "networks": "networks dynamics free_dynamics",
+    "networks": "networks dynamics free_dynamics tuning",
     "models": "elbo linear_gaussian halo baselines models",
     "data": "datasets batches sheets layers sprites mug faces",
     "training": "train optimiser precision checkpoint",

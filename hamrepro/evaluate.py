@@ -106,6 +106,17 @@ def generation_metrics(
     return entries
 
 
+def evaluate_far(
+    generate: Generate | None, clip_set: ClipSet, name: str, device: str = "cpu", label: str = "action"
+) -> dict[str, Any]:
+    """Entries `<metric>/<name>/<span>` on the fixed share of a cycle, conditioned by the clip, for every horizon."""
+    share, entries = subset(clip_set), {}
+    for end in HORIZONS:
+        late = score_frames(generate, clip_set, share, "clip", frames=end, skip=end - 8, device=device, label=label)
+        entries |= generation_metrics(late, clip_set.groups[share], name, {f"{end - 7}-{end}": slice(None)})
+    return entries
+
+
 def evaluate_generation(
     generate: Generate | None,
     clip_set: ClipSet,
@@ -115,11 +126,13 @@ def evaluate_generation(
     device: str = "cpu",
     conditionings: tuple[str, ...] = CONDITIONINGS,
     label: str = "action",
+    tuned: Generate | None = None,
 ) -> dict[str, dict[str, Any]]:
     """All of Table 1 for one model: `metrics` over every clip (unless quick) and `subset` over the fixed share.
 
     Also, with `far`, frames 25-32, 57-64 and 993-1,000 on the share of a cycle, where a growing mode of the flow would
-    show; of other clips `ssim-gain`, SSIM less that of the first frame repeated, clip by clip.
+    show, the same under the name `tuned` by the model in tune (Deviation D22); of other clips `ssim-gain`, SSIM less
+    that of the first frame repeated, clip by clip.
     """
     share = subset(clip_set)
     index = share if quick else torch.arange(len(clip_set))
@@ -135,11 +148,8 @@ def evaluate_generation(
         result["subset"] |= generation_metrics(part, clip_set.groups[share], conditioning)
         if not quick:
             result["metrics"] |= generation_metrics(scores, clip_set.groups[index], conditioning)
-            if far and conditioning == "clip" and clip_set.cyclic:
-                for end in HORIZONS:
-                    late = score_frames(
-                        generate, clip_set, share, conditioning, frames=end, skip=end - 8, device=device, label=label
-                    )
-                    span = {f"{end - 7}-{end}": slice(None)}
-                    result["subset"] |= generation_metrics(late, clip_set.groups[share], conditioning, span)
+    if far and not quick and clip_set.cyclic and "clip" in conditionings:
+        result["subset"] |= evaluate_far(generate, clip_set, "clip", device, label)
+        if tuned is not None:
+            result["subset"] |= evaluate_far(tuned, clip_set, "tuned", device, label)
     return {name: entries for name, entries in result.items() if entries}

@@ -18,6 +18,7 @@ from hamrepro.models import build
 from hamrepro.precision import choose_device
 from hamrepro.presets import configure, first_cycle
 from hamrepro.train import environment, run_folder
+from hamrepro.tuning import in_tune
 
 Result = dict[str, Any]
 
@@ -157,15 +158,17 @@ def evaluate_shipped(
     test = load(dataset, "test")
     if model in evaluate.TRIVIAL:
         generate, card = evaluate.trivial(model), {"config": {}, "sha256": None}
-        conditionings, label = ("clip",), "action"
+        conditionings, label, tuned = ("clip",), "action", None
     else:
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
         generate, label = evaluate.of_model(network), network.config.label
+        tuned = in_tune(network, test.frames) if test.cyclic else None
         conditionings = evaluate.CONDITIONINGS if hasattr(network, "generate") else ()
     began = time.monotonic()
     scores = evaluate.evaluate_generation(
-        generate, test, quick=quick, device=device, conditionings=conditionings, label=label
-    )
+        generate, test, quick=quick, device=device, conditionings=conditionings, label=label,
+        tuned=evaluate.of_model(tuned) if tuned else None,
+    )  # fmt: skip
     here = environment("float32", place)
     provenance = records.origin(
         config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"],

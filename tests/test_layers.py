@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hamrepro"
 LAYERS = (
     ("bounds", "config", "presets", "errors", "places", "randomness", "_torchvision"),
     ("symplectic", "lie_groups", "gaussian", "metrics"),
-    ("networks", "dynamics", "free_dynamics", "conservation"),
+    ("networks", "dynamics", "free_dynamics", "tuning", "conservation"),
     ("elbo", "linear_gaussian", "discrepancy", "prior_states", "halo", "baselines", "models"),
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "clip_files", "clip_folder", "datasets", "batches"),
