@@ -173,8 +173,9 @@ for path in sorted(records.RESULTS.glob(f"{preset}/*/halo-*/seed*.json")):
 pd.DataFrame(rows).T if rows else Markdown(f"No record of preset {preset}.")
 
 # %% [markdown]
-# Preset `laptop` trains HALO on Sprites in two cycles: 3,000 steps as in the paper's bound, and 900 more in which half of the states come from
+# Preset `laptop` trains HALO on Sprites in two cycles: 3,000 steps as in the paper's bound, and 1,800 more in which half of the states come from
 # the prior (deviation {ref}`D19 <d19>`; 1,000 and 300 on procedural Sprites; takes of faces have one cycle, of 2,100). One command does both, and a row without `+first-cycle` counts both.
+# Minutes are those of the clock, and most of these runs shared two cores with other work: {doc}`16_costs` and {doc}`19_speed` say what a step costs.
 #
 # Where the nats go, and what the operators do meanwhile, the two cycles end to end. On the left the terms of the bound, for the model named in the
 # parameters. Content starts dear and is made cheap as fast as the picture allows; motion is cheap all along, since a whole clip

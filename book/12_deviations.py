@@ -118,7 +118,7 @@ torch.set_default_dtype(torch.float64)
 # **D19. A second cycle, with states from the prior.** Protocol A draws $\mathbf s_1$ from $\mathcal N(\mathbf 0, \mathbf I)$, but nothing in Eq. (17)
 # shows the decoder such a state: the posteriors of all clips of an action lie on a thin closed orbit of the $2d$-dimensional
 # phase space, and the prior is a ball around it. On Sprites, preset `laptop` therefore goes on after the learning rate has come
-# down: three steps for every ten before, at half the rates, with $\mathbf s_t \sim p(\mathbf s_t)$ instead of the posterior for half
+# down: six steps for every ten before, at half the rates, with $\mathbf s_t \sim p(\mathbf s_t)$ instead of the posterior for half
 # of the clips. Such a state cannot know at which phase the window of a cycle was cut,
 # so the phase $\varphi$ is the one, of all $T$, at which the cycle fits the frames drawn best. This is a bound on the evidence
 # of the cycle whose phase is unknown and uniform, with the prior as posterior of the state, so that the KL of the motion is

@@ -164,7 +164,7 @@ pd.DataFrame(rows).T.pipe(tables.briefly)
 # split.
 #
 # **Within eight frames, hardly.** The three Hamiltonian families draw a little better than the free matrix, and that a little better than the
-# GRUs: fewer numbers to learn from the same clips.
+# GRUs: presumably since there is less to learn from the same clips.
 #
 # **Over a long time, yes against a matrix, no against a GRU, and it can be had for nothing.** Every action of the free matrix grows, and by frame 64 it draws worse
 # than the first frame repeated would. $\mathbf H$ may grow, and one of its actions does. Skew-$\mathbf H$ and the elliptic family cannot; what they lose is the beat, a frequency that is

@@ -72,7 +72,7 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-FIRST_CYCLE, NO_MMD, BRIEF = "first-cycle", "no-mmd", "brief"
+FIRST_CYCLE, SHORT, NO_MMD, BRIEF = "first-cycle", "short", "no-mmd", "brief"
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -81,7 +81,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "windows-first": {"windows": "first"},
     "adam": {"optimiser": "adam", "schedule": "one-cycle"},
     FIRST_CYCLE: {},
-    NO_MMD: {},
+    SHORT: {},  # the second cycle half as long
+    NO_MMD: {},  # and so, without D21
     BRIEF: {"steps": 750},  # a quarter of the first cycle, for ablations
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
@@ -89,19 +90,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def second_cycle(training: TrainConfig, after: str) -> TrainConfig:
+def second_cycle(training: TrainConfig, after: str, tenths: int = 6) -> TrainConfig:
     """What follows the first cycle of the learning rate: fewer steps at half of it, with states from the prior.
 
     And with content that must not tell the action. Deviations D19, D20, D21.
 
     Args:
-        training: of the first cycle. after: the model whose weights it begins with.
+        training: of the first cycle. after: the model whose weights it begins with. tenths: of its steps.
     """
     rates = ("learning_rate", "scale_learning_rate", "muon_learning_rate")
     halved = {name: rate / 2 for name in rates if (rate := getattr(training, name)) is not None}
     content = "apart" if training.content_frames == "window" else training.content_frames
     return replace(
-        training, continues=after, steps=training.steps * 3 // 10, prior_states=0.5, periods=16,
+        training, continues=after, steps=training.steps * tenths // 10, prior_states=0.5, periods=16,
         content_mmd=4000.0, content_frames=content, kl_warmup=0.0, **halved,
     )  # fmt: skip
 
@@ -141,8 +142,9 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     training = replace(training, **training_fields)
     once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF} & {*variants}
     if preset == "laptop" and base.startswith("halo") and not once:
-        first = "+".join([base, *(variant for variant in variants if variant != NO_MMD), FIRST_CYCLE])
-        training = second_cycle(training, first)
+        second = {SHORT, NO_MMD} & {*variants}
+        first = "+".join([base, *(variant for variant in variants if variant not in second), FIRST_CYCLE])
+        training = second_cycle(training, first, 3 if second else 6)
         training = replace(training, content_mmd=0.0) if NO_MMD in variants else training
     return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
 

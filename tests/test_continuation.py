@@ -11,7 +11,7 @@ from tiny import TinyClips, tiny_config
 
 from hamrepro import checkpoint, continuation, judging, records, shipping
 from hamrepro.errors import CheckpointError, ConfigError
-from hamrepro.presets import FIRST_CYCLE, NO_MMD, configure, first_cycle
+from hamrepro.presets import FIRST_CYCLE, NO_MMD, SHORT, configure, first_cycle
 from hamrepro.train import run_folder, train
 
 FIRST = tiny_config(model="halo-u+first-cycle", steps=3)
@@ -89,10 +89,11 @@ def test_laptop_trains_halo_on_cycles_in_two(model):
     config, first = (configure("laptop", "sprites", name) for name in (model, f"{model}+{FIRST_CYCLE}"))
     assert config.training.continues == first.model and first_cycle(config) == first_cycle(first) == first
     assert config.training.learning_rate == first.training.learning_rate / 2
-    assert (config.training.steps, first.training.prior_states) == (first.training.steps * 3 // 10, 0.0)
+    assert (config.training.steps, first.training.prior_states) == (first.training.steps * 6 // 10, 0.0)
     assert (config.training.content_mmd, first.training.content_mmd) == (4000.0, 0.0)
-    without = configure("laptop", "sprites", f"{model}+{NO_MMD}")
-    assert without.training == replace(config.training, content_mmd=0.0)
+    short, without = (configure("laptop", "sprites", f"{model}+{variant}") for variant in (SHORT, NO_MMD))
+    assert short.training == replace(config.training, steps=config.training.steps // 2)
+    assert without.training == replace(short.training, content_mmd=0.0)
 
 
 @pytest.mark.parametrize(
