@@ -389,5 +389,5 @@ tables.briefly(pd.DataFrame(rows).T)
 # For skew-$\mathbf H$ the first remedy does nearly all. For $\mathbf H$ it helps only where the content clip's own action is asked for; elsewhere
 # one in three is wrong as before, and it is the second that helps. What is left of the gap under $\mathbf H$ has the same signature:
 # its content still tells a little. Both remedies have a price, a few points of *skin*, and for skew-$\mathbf H$ of *all right*: states from the prior
-# are drawn less sharply. A second cycle twice as long wins most of that back. (The weights of the middle rows are not shipped; `python -m hamrepro train --model
+# are drawn less sharply. A second cycle twice as long wins about half of it back, and closes the gap of A under skew-$\mathbf H$ altogether. (The weights of the middle rows are not shipped; `python -m hamrepro train --model
 # halo-sp+no-mmd` makes them, or `+short`.)
