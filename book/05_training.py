@@ -174,7 +174,7 @@ pd.DataFrame(rows).T if rows else Markdown(f"No record of preset {preset}.")
 
 # %% [markdown]
 # Preset `laptop` trains HALO on Sprites in two cycles: 3,000 steps as in the paper's bound, and 1,800 more in which half of the states come from
-# the prior (deviation {ref}`D19 <d19>`; 1,000 and 300 on procedural Sprites; takes of faces have one cycle, of 2,100). One command does both, and a row without `+first-cycle` counts both.
+# the prior (deviation {ref}`D19 <d19>`; the weights for procedural Sprites that are shipped had 1,000 and 300; takes of faces have one cycle, of 2,100). One command does both, and a row without `+first-cycle` counts both.
 # Minutes are those of the clock, and most of these runs shared two cores with other work: {doc}`16_costs` and {doc}`19_speed` say what a step costs.
 #
 # Where the nats go, and what the operators do meanwhile, the two cycles end to end. On the left the terms of the bound, for the model named in the
@@ -182,8 +182,8 @@ pd.DataFrame(rows).T if rows else Markdown(f"No record of preset {preset}.")
 # moves on one state of twelve numbers. On the right the largest growth rate of every run on this data set. A skew
 # $\mathbf H$ cannot leave zero. A free one begins at zero too, with a positive definite $\mathbf M$, and stays there until its
 # margin is used up: this is Krein's theorem, in training ({doc}`03_symplectic`). Where the second cycle begins, with
-# draws from the prior and with far periods, every curve jumps: half of the clips must now be drawn from a state that never saw them. The growth
-# rate of $\mathbf H$ comes back only part of the way.
+# draws from the prior and with far periods, every curve jumps: half of the clips must now be drawn from a state that never saw them. That
+# of $\mathbf H$ jumps highest, and takes half of the cycle to come down to where it was.
 
 # %%
 def both_cycles(path):

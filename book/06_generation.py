@@ -162,12 +162,9 @@ spans = {"1-8": "clip", "9-16": "clip", "1-16": "clip", "1-16 strict": "strict"}
 rows = {}
 for folder in sorted(records.RESULTS.glob(f"*/{dataset}/halo-*")):
     kind, name = folder.parts[-3], folder.name
-    row = rows[f"{kind} / {name}"] = {}
-    for span, how in spans.items():
-        cell = tables.Cell(kind, dataset, name, f"ssim/{how}/{span.split()[0]}")
-        row[span] = cell.text() if cell.values else "·"
-    if not cell.values:
-        del rows[f"{kind} / {name}"]  # scored on a share of the clips only, and shown where it belongs
+    cells = {s: tables.Cell(kind, dataset, name, f"ssim/{how}/{s.split()[0]}") for s, how in spans.items()}
+    if any(cell.values for cell in cells.values()):  # not those scored on a share of the clips only
+        rows[f"{kind} / {name}"] = {s: cell.text() if cell.values else "·" for s, cell in cells.items()}
 pd.DataFrame(rows).T if rows else Markdown("No record yet.")
 
 # %% [markdown]

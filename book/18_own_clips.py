@@ -168,7 +168,7 @@ paths = animate(network, test, folder / "animations")
 rows = {}
 for path in sorted(records.RESULTS.glob("laptop/*/halo-*/seed0.json")):
     data, name = path.parts[-3:-1]
-    if "brief" in name:
+    if name.partition("+")[2] not in ("", "first-cycle"):
         continue
     origin = records.read("laptop", data, name, 0)["provenance"]
     rows[f"{data} / {name}"] = {

@@ -83,7 +83,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     FIRST_CYCLE: {},
     SHORT: {},  # the second cycle half as long
     NO_MMD: {},  # and so, without D21
-    BRIEF: {"steps": 750},  # a quarter of the first cycle, for ablations
+    BRIEF: {},  # a quarter of the first cycle and no second, for ablations
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
@@ -140,11 +140,13 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     network_fields = {key: value for key, value in changes.items() if hasattr(network, key)}
     training_fields = {key: value for key, value in changes.items() if hasattr(training, key)}
     training = replace(training, **training_fields)
+    if BRIEF in variants:
+        training = replace(training, steps=max(1, training.steps // 4))
     once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF} & {*variants}
     if preset == "laptop" and base.startswith("halo") and not once:
-        second = {SHORT, NO_MMD} & {*variants}
-        first = "+".join([base, *(variant for variant in variants if variant not in second), FIRST_CYCLE])
-        training = second_cycle(training, first, 3 if second else 6)
+        shorter = {SHORT, NO_MMD} & {*variants}
+        first = "+".join([base, *(variant for variant in variants if variant not in shorter), FIRST_CYCLE])
+        training = second_cycle(training, first, 3 if shorter else 6)
         training = replace(training, content_mmd=0.0) if NO_MMD in variants else training
     return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
 

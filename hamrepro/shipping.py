@@ -162,7 +162,7 @@ def evaluate_shipped(
     else:
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
         generate, label = evaluate.of_model(network), network.config.label
-        tuned = in_tune(network, test.frames) if test.cyclic else None
+        tuned = in_tune(network, test.frames) if test.cyclic and not quick else None
         conditionings = evaluate.CONDITIONINGS if hasattr(network, "generate") else ()
     began = time.monotonic()
     scores = evaluate.evaluate_generation(

@@ -26,10 +26,11 @@ def tuned(generators: Tensor, period: int) -> Tensor:
         (K, 2d, 2d), computed in float64 on the CPU, of the type and on the device of `generators`.
 
     Raises:
-        ShapeError: no square matrices, a period below 1, or an H without a basis of eigenvectors.
+        ShapeError: no finite square matrices, a period below 1, or an H without a basis of eigenvectors.
     """
-    if generators.ndim != 3 or generators.shape[-1] != generators.shape[-2] or period < 1:
-        raise ShapeError(f"H of shape {tuple(generators.shape)}, T = {period}", "(K, 2d, 2d) and T >= 1")
+    square = generators.ndim == 3 and generators.shape[-1] == generators.shape[-2]
+    if not square or not generators.isfinite().all() or period < 1:
+        raise ShapeError(f"H of shape {tuple(generators.shape)}, T = {period}", "finite (K, 2d, 2d) and T >= 1")
     step = 2 * math.pi / period
     values, vectors = torch.linalg.eig(generators.detach().double().cpu())
     worst = float(torch.linalg.cond(vectors).amax())
@@ -68,14 +69,14 @@ class TunedOperators(LinearDynamics):
 
 
 def in_tune(model: nn.Module, period: int) -> nn.Module | None:
-    """A copy of a model with its operators in tune; None where its dynamics are not linear.
-
-    Raises:
-        ShapeError: see `tuned`.
-    """
+    """A copy of a model with its operators in tune; None where they cannot be: not linear, or see `tuned`."""
     operators = getattr(model, "operators", None)
     if not isinstance(operators, LinearDynamics):
         return None
+    try:
+        found = TunedOperators(operators, period)
+    except ShapeError:
+        return None
     model = copy.deepcopy(model)
-    model.operators = TunedOperators(operators, period)
+    model.operators = found
     return model

@@ -98,11 +98,18 @@ def test_laptop_trains_halo_on_cycles_in_two(model):
 
 @pytest.mark.parametrize(
     "names",
-    [("paper", "sprites", "halo-sp"), ("smoke", "sprites", "halo-sp"), ("laptop", "sprites", "halo-sp+brief"),
-     ("laptop", "sprites", "dsvae"), ("laptop", "sprites", "halo-sp+windows-first")],
+    [("paper", "sprites", "halo-sp"), ("smoke", "sprites", "halo-sp"), ("laptop", "faces-procedural", "halo-sp"),
+     ("laptop", "sprites", "halo-sp+brief"), ("laptop", "sprites", "dsvae"),
+     ("laptop", "sprites", "halo-sp+windows-first")],
 )  # fmt: skip
 def test_nothing_else_is_continued(names):
     assert configure(*names).training.continues == ""
+
+
+@pytest.mark.parametrize("preset", ["paper", "laptop", "smoke"])
+def test_brief_is_a_quarter_of_the_first_cycle_in_every_preset(preset):
+    brief, whole = (first_cycle(configure(preset, "sprites", name)) for name in ("halo-sp+brief", "halo-sp"))
+    assert brief.training == replace(whole.training, steps=whole.training.steps // 4)
 
 
 def test_recompute_goes_through_both_cycles_and_leaves_weights_and_record(monkeypatch, tmp_path):

@@ -15,6 +15,7 @@ from hamrepro import evaluate
 from hamrepro.batches import normalise
 from hamrepro.evaluate import SPANS, evaluate_generation, generation_metrics, of_model, score_frames, subset, trivial
 from hamrepro.models import build
+from hamrepro.tuning import in_tune
 
 METRICS = ("ssim", "psnr", "mse")
 
@@ -192,6 +193,10 @@ def test_an_evaluation_has_every_key_of_table_1(clips, model, monkeypatch):
     assert set(result["subset"]) == keys | far
     assert {entry["n"] for entry in result["metrics"].values()} == {len(clips)}
     assert {entry["n"] for entry in result["subset"].values()} == {len(subset(clips))}
+    tuned = evaluate_generation(of_model(model), clips, tuned=of_model(in_tune(model, clips.frames)))
+    assert set(tuned["subset"]) - set(result["subset"]) == {key.replace("clip", "tuned") for key in far}
+    near, later = (tuned["subset"][f"ssim/tuned/{span}"]["value"] for span in ("17-24", "33-40"))
+    assert near == pytest.approx(later, abs=1e-6), "what is in tune comes round"
     quick = evaluate_generation(of_model(model), clips, quick=True)
     assert set(quick) == {"subset"} and set(quick["subset"]) == keys
     for key in keys:

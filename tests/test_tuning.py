@@ -87,7 +87,15 @@ def test_what_has_no_frequencies_cannot_be_tuned(name):
     assert in_tune(build(configure("smoke", "sprites-procedural", name), 0), 8) is None
 
 
-@pytest.mark.parametrize("h, period", [(torch.zeros(2, 3, 4), 8), (torch.zeros(4, 4), 8), (torch.zeros(1, 4, 4), 0)])
+@pytest.mark.parametrize(
+    "h, period",
+    [
+        (torch.zeros(2, 3, 4), 8),
+        (torch.zeros(4, 4), 8),
+        (torch.zeros(1, 4, 4), 0),
+        (torch.full((1, 4, 4), torch.nan), 8),
+    ],
+)
 def test_what_is_no_generator_is_refused(h, period):
     with pytest.raises(ShapeError, match="T >= 1"):
         tuned(h, period)
@@ -101,3 +109,6 @@ def test_without_a_basis_of_eigenvectors_it_refuses():
     operators.generator = torch.nn.Parameter(drift)
     with pytest.raises(ShapeError, match="no basis"):
         TunedOperators(operators, 8)
+    model = build(configure("smoke", "sprites-procedural", "halo-linear"), 0)
+    model.operators = operators
+    assert in_tune(model, 8) is None
