@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hamrepro.batches import normalise
 from hamrepro.datasets import ClipSet
@@ -60,6 +60,27 @@ def pushed_prior(generators: Tensor) -> dict[str, float]:
 
 
 @torch.inference_mode()
+def posteriors(
+    model: nn.Module, clip_set: ClipSet, index: Tensor, device: str = "cpu"
+) -> tuple[Gaussian, Gaussian | None]:
+    """Posteriors of the clips `index` (N,), on the CPU: of the content (N, |Z|), of HALO's s_1 = (q, p) too (N, 2d).
+
+    Args:
+        model: HALO, or a sequential VAE, whose motion is no single state.
+    """
+    content, state = [], []
+    told = clip_set.targets[label_of(model)]
+    for part in index.split(BATCH):
+        found = model.encode(normalise(clip_set.clips(part).to(device)), told[part].to(device))
+        content.append(found.content if isinstance(model, Halo) else found.static)
+        if isinstance(model, Halo):
+            pairs = zip(found.position, found.momentum, strict=True)
+            state.append(Gaussian(*(torch.cat(pair, -1) for pair in pairs)))
+    z, s = (Gaussian(*(torch.cat(parts).cpu() for parts in zip(*each, strict=True))) if each else None
+            for each in (content, state))  # fmt: skip
+    return z, s
+
+
 def aggregate(model: Halo, clip_set: ClipSet, index: Tensor, device: str = "cpu") -> dict[str, float]:
     """KL from N(0, I) of the Gaussian with the moments of the aggregate posterior, in nats.
 
@@ -67,13 +88,8 @@ def aggregate(model: Halo, clip_set: ClipSet, index: Tensor, device: str = "cpu"
     from the prior are what the decoder was trained on, as far as two moments tell; both rise with the number of
     dimensions over the number of clips.
     """
-    content, state, action = [], [], clip_set.targets[label_of(model)][index]
-    for part, told in zip(index.split(BATCH), action.split(BATCH), strict=True):
-        posterior = model.encode(normalise(clip_set.clips(part).to(device)), told.to(device))
-        content.append(posterior.content)
-        pairs = zip(posterior.position, posterior.momentum, strict=True)
-        state.append(Gaussian(*(torch.cat(pair, -1) for pair in pairs)))
-    z, s = (Gaussian(*(torch.cat(parts).cpu() for parts in zip(*each, strict=True))) for each in (content, state))
+    action = clip_set.targets[label_of(model)][index]
+    z, s = posteriors(model, clip_set, index, device)
     per_action = [divergence(*moments(Gaussian(s.mean[action == k], s.log_std[action == k]))) for k in action.unique()]
     return {
         "aggregate_kl/A/state": torch.stack(per_action).mean().item(),

@@ -18,7 +18,7 @@ from hamrepro.datasets import ClipSet
 from hamrepro.errors import JudgeError
 from hamrepro.evaluate import subset
 from hamrepro.judges import Judge
-from hamrepro.protocols import PROTOCOLS, Task, balanced, lacking, make_clips, make_task, supervised
+from hamrepro.protocols import DRAWN, PROTOCOLS, Task, balanced, lacking, make_clips, make_task, supervised
 from hamrepro.randomness import generator
 
 BATCH = 48
@@ -134,7 +134,7 @@ def run_protocol(
 ) -> Entries:
     """All entries of one protocol, on equally many clips of every class of `index` (N,).
 
-    Protocol A is also read on frames 9-16, after a second pass of the training length.
+    A and A-fitted are also read on frames 9-16, after a second pass of the training length.
 
     Raises:
         ConfigError: the model cannot follow this protocol. DataError: an empty class. JudgeError: see `Judge`.
@@ -144,7 +144,7 @@ def run_protocol(
     plan = PROTOCOLS[protocol]
     task = make_task(protocol, model, clip_set, index, seed=seed, bank=bank)
     task = task.take(balanced(task.balance, task.classes, seed))
-    frames = 2 * FRAMES if protocol == "A" else FRAMES
+    frames = 2 * FRAMES if plan.verb == "with_prior_motion" else FRAMES
 
     def answers_to(task: Task, draw: int) -> dict[str, Answers]:
         noise = generator(seed, "prior", draw)
@@ -161,9 +161,9 @@ def run_protocol(
             precision=precision,
         )
 
-    found = [answers_to(task, draw) for draw in range(draws if "prior" in plan[1:] else 1)]
+    found = [answers_to(task, draw) for draw in range(draws if {*DRAWN} & {*plan[1:]} else 1)]
     entries: Entries = {}
-    lent = plan.content != "prior" and protocol != "R"
+    lent = plan.content not in DRAWN and protocol != "R"
     own = clip_set.targets["action"][task.content] if lent else None
     for suffix in found[0]:
         entries |= scores(protocol, suffix, task, [answers[suffix] for answers in found], own)
@@ -186,6 +186,7 @@ def evaluate_protocols(
     quick: bool = False,
     draws: int = DRAWS,
     bank: ClipSet | None = None,
+    fitted: nn.Module | None = None,
     device: str = "cpu",
     precision: str = "float32",
 ) -> dict[str, Entries]:
@@ -196,6 +197,7 @@ def evaluate_protocols(
     Args:
         judges: suffix of the metric -> judge; "" is the judge, "-blur" the one for sensitivity.
         bank: training clips for `A-bank`, which only models that take no request need.
+        fitted: the same model with a prior fitted after training, for `A-fitted` and `B-fitted`; None: without them.
         precision: of the model; judges answer in float32 always.
 
     A protocol the model cannot follow leaves one entry without a value that says why.
@@ -208,7 +210,10 @@ def evaluate_protocols(
     result: dict[str, Entries] = {"subset": {}} if quick else {"metrics": {}, "subset": {}}
     reading = "9way" if "view" in clip_set.targets else "6way"
     for protocol in PROTOCOLS:
-        why = lacking(model, protocol)
+        plan, why = PROTOCOLS[protocol], lacking(model, protocol)
+        subject = fitted if "fitted" in plan[1:] else model
+        if subject is None or (plan.motion == "fitted" and not supervised(model)):
+            continue
         if protocol == "A-bank" and (bank is None or (supervised(model) and not lacking(model, "A"))):
             continue
         if why and isinstance(model, tuple(TRIVIAL.values())):
@@ -223,7 +228,7 @@ def evaluate_protocols(
             else:
                 entries |= run_protocol(
                     protocol,
-                    model,
+                    subject,
                     clip_set,
                     index,
                     judges,

@@ -193,16 +193,20 @@ class Halo(nn.Module):
         positions = self.positions(posterior.mean_state(), action, posterior.reference, frames)
         return self.decode(posterior.content.mean, positions[:, skip:])
 
-    def prior_state(self, count: int, noise: torch.Generator) -> PhaseSpace:
-        """s_1 ~ N(0, I), q and p (count, d). Paper: Eq. (3)."""
-        draw = torch.randn(count, 2 * self.config.half_dimension, generator=noise)
-        return PhaseSpace.from_state(draw.to(next(self.parameters()).device))
+    def draw_state(self, action: Tensor, noise: torch.Generator) -> PhaseSpace:
+        """s_1 ~ N(0, I), q and p (B, d), whatever the action. Paper: Eq. (3)."""
+        draw = torch.randn(len(action), 2 * self.config.half_dimension, generator=noise)
+        return PhaseSpace.from_state(draw.to(action.device))
+
+    def draw_content(self, count: int, noise: torch.Generator) -> Tensor:
+        """z ~ N(0, I), (count, |Z|). Paper: Eq. (2)."""
+        return torch.randn(count, self.config.content, generator=noise).to(next(self.parameters()).device)
 
     def sample(self, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
         """Unconditional clips of the given actions (B,). Paper: Eqs. (1)-(6), Figure 4."""
         check_index("action", action, action.numel(), self.config.actions)
-        z = torch.randn(len(action), self.config.content, generator=noise).to(action.device)
-        state = self.prior_state(len(action), noise)
+        z = self.draw_content(len(action), noise)
+        state = self.draw_state(action, noise)
         return self.decode(z, self.positions(state, action, torch.zeros_like(action), frames))
 
     def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor:
@@ -219,13 +223,13 @@ class Halo(nn.Module):
     ) -> Tensor:
         """Protocol A: content of real clips, motion of any action from the prior. Paper: Section 4.1, Table 2."""
         z = self.encode(content, content_action).content.mean
-        state = self.prior_state(len(action), noise)
+        state = self.draw_state(action, noise)
         return self.decode(z, self.positions(state, action, torch.zeros_like(action), frames))
 
     def with_prior_content(self, motion: Tensor, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
         """Protocol B: motion of real clips, content from the prior."""
         posterior = self.encode(motion, action)
-        z = torch.randn(posterior.content.mean.shape, generator=noise).to(motion.device)
+        z = self.draw_content(len(motion), noise)
         return self.decode(z, self.positions(posterior.mean_state(), action, posterior.reference, frames))
 
     def matrices(self) -> list[str]:

@@ -18,6 +18,7 @@ from hamrepro.datasets import ClipSet, load
 from hamrepro.disentanglement import DRAWS, evaluate_protocols
 from hamrepro.errors import JudgeError
 from hamrepro.evaluate import subset
+from hamrepro.fitted_prior import fit_prior, with_fitted_prior
 from hamrepro.halo import Halo
 from hamrepro.judges import SHARPENING, TRAINING, Judge, judge_path, load_judge, train_judge
 from hamrepro.precision import choose_device
@@ -99,9 +100,11 @@ def judge_shipped(
     began = time.monotonic()
     needs_bank = not lacking(network, "A-bank") and (not supervised(network) or bool(lacking(network, "A")))
     bank = load(dataset, "train") if needs_bank and model not in TRIVIAL else None
+    fitted = fit_prior(network, load(dataset, "train"), device=device) if model not in TRIVIAL else None
     scores = evaluate_protocols(
-        network, test, judges, seed=seed, quick=quick, draws=draws, bank=bank, device=device, precision=precision
-    )
+        network, test, judges, seed=seed, quick=quick, draws=draws, bank=bank, device=device, precision=precision,
+        fitted=with_fitted_prior(network, fitted) if fitted else None,
+    )  # fmt: skip
     if isinstance(network, Halo):
         for part, entries in scores.items():
             index = subset(test) if part == "subset" else torch.arange(len(test))

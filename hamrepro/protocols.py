@@ -3,9 +3,10 @@
 `A`: motion of a requested action from the prior, content of a real clip (the paper's own).
 `A-bank`: for models whose prior takes no request, motion of a training clip of the requested action-view instead.
 `A-category`: motion and content from the prior, for a requested action.
+`A-fitted`, `B-fitted`: as A and B, the prior fitted after training to what the encoder gives (Deviation D23).
 `B`: motion of a real clip, content from the prior (that of the unsupervised literature).
 `C`: motion of one real clip, content of another character's or person's.
-`R`: reconstruction, motion and content of one real clip; for the row `ground-truth` the clip itself, the ceiling.
+`R`: reconstruction, a real clip swapped with itself; for the row `ground-truth` the clip itself, the ceiling.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ VIEWS = 3  # of an action; action-view = 3 action + view
 
 
 class Protocol(NamedTuple):
-    """Where motion and content come from: `prior`, a `real` clip, a `bank` of training clips, an `other` real clip.
+    """Where motion and content come from: `prior`, a `fitted` prior, a `real` clip, a `bank` of training clips, an
+    `other` real clip.
 
     Attributes:
         verb: what the model must be able to do. motion, content: their origins.
@@ -37,11 +39,15 @@ class Protocol(NamedTuple):
     content: str
 
 
+DRAWN = ("prior", "fitted")
+
 PROTOCOLS = {
     "A":          Protocol("with_prior_motion", "prior", "real"),
+    "A-fitted":   Protocol("with_prior_motion", "fitted", "real"),
     "A-bank":     Protocol("swap", "bank", "real"),
     "A-category": Protocol("sample", "prior", "prior"),
     "B":          Protocol("with_prior_content", "real", "prior"),
+    "B-fitted":   Protocol("with_prior_content", "real", "fitted"),
     "C":          Protocol("swap", "real", "other"),
     "R":          Protocol("generate", "real", "real"),
 }  # fmt: skip
@@ -151,10 +157,10 @@ def make_task(
     plan, groups = PROTOCOLS[protocol], clip_set.groups[index]
     here = {name: target[index] for name, target in clip_set.targets.items()}
     label, whole = label_of(model), "action_view" if "view" in here else "action"
-    told = label if plan.motion == "prior" or (plan.content == "other" and supervised(model)) else whole
+    told = label if plan.motion in DRAWN or (plan.content == "other" and supervised(model)) else whole
     wanted = here[told] if plan.motion == "real" else requests(here[told], groups, len(clip_set.classes[told]))
     motion, content, action = index, index, here[label]
-    if plan.motion == "prior":
+    if plan.motion in DRAWN:
         action = wanted
     elif plan.motion == "bank":
         if bank is None:
@@ -163,9 +169,9 @@ def make_task(
         action = bank.targets[label][motion]
     if plan.content == "other":
         content = index[partners(groups, seed)]
-    lent = {name: target[content] for name, target in clip_set.targets.items()} if plan.content != "prior" else {}
+    lent = {name: target[content] for name, target in clip_set.targets.items()} if plan.content not in DRAWN else {}
     targets = {}
-    if supervised(model) or plan.motion != "prior":  # what was not requested cannot be wrong
+    if supervised(model) or plan.motion not in DRAWN:  # what was not requested cannot be wrong
         targets = _of_motion(wanted, told, lent.get("view")) if "view" in here else {"6way": wanted}
     if lent:
         targets |= {head: lent[READINGS[head]] for head in heads_of(clip_set) if head not in ("9way", "6way")}
@@ -209,22 +215,24 @@ def make_clips(
     """
     if missing := lacking(model, protocol):
         raise ConfigError(missing, "a model that can", f"leave out protocol {protocol}")
-    verb: Callable[..., Tensor] = getattr(model, PROTOCOLS[protocol].verb)
+    verb = PROTOCOLS[protocol].verb
+    call: Callable[..., Tensor] = getattr(model, verb)
     action = task.action.to(device)
 
     def real(source: ClipSet, numbers: Tensor) -> tuple[Tensor, Tensor]:
         return normalise(source.clips(numbers).to(device)), source.targets[label_of(model)][numbers].to(device)
 
-    if protocol == "A":
-        return verb(*real(clip_set, task.content), action, frames, noise)
-    if protocol == "A-category":
-        return verb(action, frames, noise)
-    if protocol == "B":
-        return verb(real(clip_set, task.motion)[0], action, frames, noise)
+    if verb == "with_prior_motion":
+        return call(*real(clip_set, task.content), action, frames, noise)
+    if verb == "sample":
+        return call(action, frames, noise)
+    if verb == "with_prior_content":
+        return call(real(clip_set, task.motion)[0], action, frames, noise)
     if protocol == "R":
-        return verb(real(clip_set, task.motion)[0], action, frames)
+        own = real(clip_set, task.motion)
+        return model.swap(*own, *own) if hasattr(model, "swap") else call(own[0], action, frames)
     moving = real(bank if protocol == "A-bank" and bank is not None else clip_set, task.motion)
-    return verb(*moving, *real(clip_set, task.content))
+    return call(*moving, *real(clip_set, task.content))
 
 
 def lacking(model: nn.Module, protocol: str) -> str:
