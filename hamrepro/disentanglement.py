@@ -210,9 +210,9 @@ def evaluate_protocols(
     result: dict[str, Entries] = {"subset": {}} if quick else {"metrics": {}, "subset": {}}
     reading = "9way" if "view" in clip_set.targets else "6way"
     for protocol in PROTOCOLS:
-        plan, why = PROTOCOLS[protocol], lacking(model, protocol)
-        subject = fitted if "fitted" in plan[1:] else model
-        if subject is None or (plan.motion == "fitted" and not supervised(model)):
+        why = lacking(model, protocol)
+        subject = fitted if "fitted" in PROTOCOLS[protocol] else model
+        if subject is None and not why:
             continue
         if protocol == "A-bank" and (bank is None or (supervised(model) and not lacking(model, "A"))):
             continue

@@ -14,6 +14,7 @@ from hamrepro.batches import normalise
 from hamrepro.checkpoint import write_atomically
 from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import CheckpointError, DataError
+from hamrepro.fitted_prior import fit_prior, with_fitted_prior
 from hamrepro.protocols import label_of
 from hamrepro.randomness import generator
 from hamrepro.records import ROOT
@@ -108,6 +109,12 @@ def unconditional(model: nn.Module, clip_set: ClipSet, index: Tensor, frames: in
     return list(_unit(model.sample(action, frames, generator(0, "prior"))))
 
 
+def unconditional_fitted(model: nn.Module, clip_set: ClipSet, index: Tensor) -> list[Tensor]:
+    """The same noise through a prior fitted to 600 training clips (Deviation D23)."""
+    fitted = fit_prior(model, load(clip_set.name, "train"), clips=600)
+    return unconditional(with_fitted_prior(model, fitted), clip_set, index)
+
+
 @torch.inference_mode()
 def under_protocols(model: nn.Module, clip_set: ClipSet, index: Tensor) -> list[Tensor]:
     """What a judge is shown, for one pair of clips i, j: i, j, then R of i, A, B, C and A-category, a row each.
@@ -143,6 +150,7 @@ PLANS = {
     "figure-3": Plan(swapping, 4, 0, 4),
     "figure-4": Plan(image_to_sequence, 2, 0, 0),
     "figure-4-prior": Plan(unconditional, 6, 0, 0),
+    "figure-4-fitted": Plan(unconditional_fitted, 6, 0, 0),
     "figure-6": Plan(generation, 6, 1, 3),
     "figure-7": Plan(image_to_sequence, 3, 1, 0),
     "figure-8": Plan(image_to_sequence, 3, 2, 0),
@@ -207,14 +215,7 @@ def exhibit(
         display(Shown(data, format=kind), Markdown(f"*{credit}*"))
 
 
-def show(
-    name: str,
-    preset: str,
-    model: str,
-    seed: int,
-    datasets: Sequence[str] = LIVE,
-    kind: str = "png",
-) -> None:
+def show(name: str, preset: str, model: str, seed: int, datasets: Sequence[str] = LIVE, kind: str = "png") -> None:
     """Show a figure of `PLANS` as shipped weights draw it, a strip (`png`) or a loop (`gif`); see `exhibit`."""
 
     def picture(dataset: str) -> Image.Image | bytes:
@@ -236,9 +237,7 @@ def render(names: Sequence[str] = tuple(PLANS)) -> list[Path]:
             print(f"skipped {dataset}: {error.given}")
             continue
         for name in names:
-            if name.startswith("every") and dataset != "sprites":
-                continue  # a page of real clips
-            if name == "protocols" and dataset not in LIVE:
+            if dataset not in {"every": ("sprites",), "proto": LIVE}.get(name[:5], CREDITS):
                 continue  # no chapter shows it
             rows, group = draw(name, network, clip_set)
             path = FOLDER / f"{name}-{dataset}.png"

@@ -237,7 +237,9 @@ def make_clips(
 
 def lacking(model: nn.Module, protocol: str) -> str:
     """Why a model cannot follow a protocol, or "" where it can. A model may give its reasons in `inapplicable`."""
-    verb = PROTOCOLS[protocol].verb
-    if callable(getattr(model, verb, None)):
-        return ""
-    return getattr(model, "inapplicable", {}).get(verb, f"{type(model).__name__} has no verb {verb}")
+    plan = PROTOCOLS[protocol]
+    if not callable(getattr(model, plan.verb, None)):
+        return getattr(model, "inapplicable", {}).get(plan.verb, f"{type(model).__name__} has no verb {plan.verb}")
+    if "fitted" in plan and not hasattr(model, "draw_state" if plan.motion == "fitted" else "draw_content"):
+        return f"{type(model).__name__} has no posterior of one code a clip to fit"
+    return ""
