@@ -91,7 +91,7 @@ figures.show("figure-8", preset, model, seed)
 clip_set = load("sprites-procedural", "test")  # same characters, same split, same order as the real ones
 rows = {}
 for name, plan in figures.PLANS.items():
-    if name == "figure-4-prior" or name.startswith("every"):
+    if name.startswith(("figure-4-", "every")):
         continue
     for n, clip in enumerate(figures.chosen(clip_set, plan.count, plan.page)):
         value = {factor: int(target[clip]) for factor, target in clip_set.targets.items()}

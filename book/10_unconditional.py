@@ -49,6 +49,13 @@ figures.show("figure-4-prior", preset, model, seed)
 figures.show("figure-4-prior", preset, model, seed, kind="gif")
 
 # %% [markdown]
+# The same noise once more, through a prior fitted to what the encoder gives for training clips ({ref}`D23 <d23>`). This is no figure of the paper; it shows which of
+# the faults above are the prior's and which the decoder's:
+
+# %% mystnb={"image": {"alt": "Six clips from the fitted prior, sixteen frames each", "classes": "pixelated"}}
+figures.show("figure-4-fitted", preset, model, seed)
+
+# %% [markdown]
 # ## What to expect of them
 #
 # A draw of $\mathbf z$ is a character nobody has drawn. Sprites have four attributes of six values, 1,296 characters in all, and 256 Gaussian
@@ -95,4 +102,5 @@ tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # Chance is 0.167. A few clips with a sure judge (a small $H(y \mid x)$) and a low accuracy say that faces are drawn plainly and do something else
-# than was asked: on takes, which have no cycle, states from the prior were never met in training ([D19](#d19)).
+# than was asked: on takes, which have no cycle, states from the prior were never met in training ([D19](#d19)). {doc}`07_disentanglement`, *Or fit the prior to
+# the encoder*, asks for the same actions with states that were.

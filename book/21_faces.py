@@ -385,12 +385,13 @@ TITLES = {
     "figure-2": "Original, reconstruction, generation from frame 1",
     "figure-3": "Pairs of clips, and the same with their motions exchanged",
     "figure-4": "One image, six operators", "figure-4-prior": "Unconditional: from the prior, six expressions",
+    "figure-4-fitted": "The same noise, through a prior fitted to training takes (deviation D23)",
     "figure-6": "More of Figure 2", "figure-7": "More of Figure 4", "figure-8": "More of Figure 4",
     "figure-9": "More of Figure 3",
 }  # fmt: skip
 for name, title in TITLES.items():
     path = figures.FOLDER / f"{name}-faces-procedural.png"
-    caption = f"**Figure {name.removeprefix('figure-').replace('-prior', ' (d)')}.** {title}."
+    caption = f"**Figure {name.removeprefix('figure-').replace('-prior', ' (d)').replace('-fitted', ' (d), fitted')}.** {title}."
     if path.exists():
         display(Markdown(f"{caption}\n\n![{title}](figures/{path.name})\n\n*{CREDIT}*"))
     else:

@@ -13,7 +13,7 @@ from hamrepro.aggregate_posterior import moments, posteriors
 from hamrepro.baselines.sequential import SequentialVae
 from hamrepro.datasets import ClipSet
 from hamrepro.dynamics import PhaseSpace
-from hamrepro.errors import DataError, NonFiniteError
+from hamrepro.errors import ConfigError, DataError, NonFiniteError
 from hamrepro.gaussian import Gaussian
 from hamrepro.halo import Halo
 from hamrepro.protocols import label_of
@@ -116,8 +116,14 @@ def fit_prior(
     return FittedPrior(whole, tuple(fit_mixture(own, components, noise) for own in each))
 
 
-def with_fitted_prior(model: nn.Module, fitted: FittedPrior) -> nn.Module:
-    """The same model, weights shared, that draws from a fitted prior where it would draw from its own."""
+def with_fitted_prior(model: nn.Module, fitted: FittedPrior | None) -> nn.Module:
+    """The same model, weights shared, that draws from a fitted prior where it would draw from its own.
+
+    Raises:
+        ConfigError: None, of a model that `fit_prior` cannot fit.
+    """
+    if fitted is None:
+        raise ConfigError(f"a fitted prior of {type(model).__name__}", "HALO, or a sequential VAE")
     model = copy.copy(model)
     place = next(model.parameters()).device
     model.draw_content = lambda count, noise: fitted.draw_content(count, noise).to(place)

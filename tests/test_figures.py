@@ -9,9 +9,11 @@ import torch
 from coded_clips import CodedClips, Perfect, read
 from PIL import Image
 from test_faces import MANIFEST, STORE
+from tiny import tiny_config
 
 from hamrepro import figures
-from hamrepro.errors import CheckpointError, DataError, ShapeError
+from hamrepro.datasets import load
+from hamrepro.errors import CheckpointError, ConfigError, DataError, ShapeError
 from hamrepro.faces import Faces
 from hamrepro.models import build
 from hamrepro.presets import configure
@@ -83,13 +85,23 @@ def test_unconditional_takes_the_actions_by_turns(clips):
     assert seen(figures.unconditional(Model(), clips, torch.zeros(5)), "action") == [0, 1, 2, 0, 1]
 
 
-@pytest.mark.parametrize("name", [n for n in figures.PLANS if n not in ("figure-2", "figure-6")])
+@pytest.mark.parametrize("name", [n for n in figures.PLANS if n not in ("figure-2", "figure-6", "figure-4-fitted")])
 def test_groups_fill_their_rows(name, clips):
     rows, group = figures.draw(name, Model(), clips)
     gaps = (len(rows) - 1) // group
     assert figures.still(rows, group).height == 66 * len(rows) + 3 * gaps
     columns = Image.open(BytesIO(figures.moving(rows, group))).width // 65
     assert columns in (6, group) and not len(rows) % columns
+
+
+def test_a_fitted_prior_draws_other_clips():
+    model, test = build(tiny_config(), 0).eval(), load("sprites-procedural", "test")
+    index = figures.chosen(test, 6)
+    own, fitted = (figures.draw(f"figure-4-{name}", model, test)[0] for name in ("prior", "fitted"))
+    assert len(own) == len(fitted) == len(index) and own[0].shape == fitted[0].shape == (16, 3, 64, 64)
+    assert not torch.equal(own[0], fitted[0])
+    with pytest.raises(ConfigError, match="fitted prior of Mocogan"):
+        figures.draw("figure-4-fitted", build(tiny_config(model="mocogan"), 0).eval(), test)
 
 
 def test_a_strip_of_unlike_rows_is_refused():
