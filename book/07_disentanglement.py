@@ -403,8 +403,8 @@ tables.briefly(pd.DataFrame(rows).T)
 # are the same weights, the same noise and the same clips:
 
 # %%
-wanted = {"A, 3-way": "A/3way", "A-fitted, 3-way": "A-fitted/3way", "9-way": "A-fitted/9way", "skin": "A-fitted/skin",
-          "all right": "A-fitted/both", "B, 3-way": "B/3way", "B-fitted, 3-way": "B-fitted/3way"}  # fmt: skip
+wanted = {"A, 3-way": "A/3way", "A-fitted, 3-way": "A-fitted/3way", "9-way": "A-fitted/9way",
+          "skin": "A-fitted/skin", "all right": "A-fitted/both", "B, 3-way": "B/3way", "B-fitted, 3-way": "B-fitted/3way"}  # fmt: skip
 
 
 def fitted(data, names, part):

@@ -218,8 +218,9 @@ tables.briefly(pd.DataFrame(rows).T)
 # a clip, so the static code may hold it, and nothing in the bound forbids that. Same share of clips, one draw:
 
 # %%
-wanted = {"B, 9-way": "B/9way", "view": "B/view", "B-fitted, 9-way": "B-fitted/9way", "C, view of motion": "C/view-of-motion",
-          "C, own action": "C/own-action", "another": "C/other-action", "R, 9-way": "R/9way", "R, pants": "R/pants"}  # fmt: skip
+wanted = {"B, 9-way": "B/9way", "view": "B/view", "B-fitted, 9-way": "B-fitted/9way",
+          "C, view of motion": "C/view-of-motion", "C, own action": "C/own-action",
+          "another": "C/other-action", "R, 9-way": "R/9way", "R, pants": "R/pants"}  # fmt: skip
 rows = {}
 for name in ("dsvae", "s3vae"):
     for variant, label in (("", ""), ("+content-from-clip", ", static codes from the clip")):

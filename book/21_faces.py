@@ -391,7 +391,8 @@ TITLES = {
 }  # fmt: skip
 for name, title in TITLES.items():
     path = figures.FOLDER / f"{name}-faces-procedural.png"
-    caption = f"**Figure {name.removeprefix('figure-').replace('-prior', ' (d)').replace('-fitted', ' (d), fitted')}.** {title}."
+    number = name.removeprefix("figure-").replace("-prior", " (d)").replace("-fitted", " (d), fitted")
+    caption = f"**Figure {number}.** {title}."
     if path.exists():
         display(Markdown(f"{caption}\n\n![{title}](figures/{path.name})\n\n*{CREDIT}*"))
     else:

@@ -155,7 +155,8 @@ table({f"{family}+brief": "tuned" for family in linear} | {"sp": "tuned", "u": "
 
 # %%
 wanted = {"A, 3-way": "A/3way", "own action asked": "A/own-action", "another asked": "A/other-action",
-          "A-fitted, 3-way": "A-fitted/3way", "A, skin": "A/skin", "C, 3-way": "C/3way", "C, all right": "C/both"}  # fmt: skip
+          "A-fitted, 3-way": "A-fitted/3way", "A, skin": "A/skin",
+          "C, 3-way": "C/3way", "C, all right": "C/both"}  # fmt: skip
 rows = {}
 for name in [*(f"halo-{family}+brief" for family in FAMILIES), "dsvae"]:
     cells = {h: tables.Cell(preset, dataset, name, f"accuracy/{key}", "subset") for h, key in wanted.items()}
