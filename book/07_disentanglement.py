@@ -404,7 +404,8 @@ tables.briefly(pd.DataFrame(rows).T)
 
 # %%
 wanted = {"A, 3-way": "A/3way", "A-fitted, 3-way": "A-fitted/3way", "9-way": "A-fitted/9way",
-          "skin": "A-fitted/skin", "all right": "A-fitted/both", "B, 3-way": "B/3way", "B-fitted, 3-way": "B-fitted/3way"}  # fmt: skip
+          "skin": "A-fitted/skin", "all right": "A-fitted/both",
+          "B, 3-way": "B/3way", "B-fitted, 3-way": "B-fitted/3way"}  # fmt: skip
 
 
 def fitted(data, names, part):
@@ -412,7 +413,8 @@ def fitted(data, names, part):
     for name, label in names.items():
         keys = {h: key if data == "sprites" else key.replace("3way", "6way") for h, key in wanted.items()}
         cells = {h: tables.Cell(preset, data, name, f"accuracy/{key}", part).text() for h, key in keys.items()}
-        rows[label] = cells if data == "sprites" else {h: c for h, c in cells.items() if h not in ("9-way", "skin")}
+        absent = () if data == "sprites" else ("9-way", "skin")
+        rows[label] = {head: cell for head, cell in cells.items() if head not in absent}
     return tables.briefly(pd.DataFrame(rows).T)
 
 
