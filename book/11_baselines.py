@@ -223,7 +223,7 @@ wanted = {"B, 9-way": "B/9way", "view": "B/view", "B-fitted, 9-way": "B-fitted/9
           "another": "C/other-action", "R, 9-way": "R/9way", "R, pants": "R/pants"}  # fmt: skip
 rows = {}
 for name in ("dsvae", "s3vae"):
-    for variant, label in (("", ""), ("+content-from-clip", ", static codes from the clip")):
+    for variant, label in (("", ""), ("+content-from-clip", " without D17")):
         cells = {head: tables.Cell(preset, dataset, name + variant, f"accuracy/{key}", "subset")
                  for head, key in wanted.items()}  # fmt: skip
         rows[tables.LABELS[name] + label] = {head: cell.text(clips=False) for head, cell in cells.items()}
