@@ -72,7 +72,8 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-FIRST_CYCLE, SHORT, NO_MMD, BRIEF = "first-cycle", "short", "no-mmd", "brief"
+FIRST_CYCLE, SHORT, NO_MMD, BRIEF, LONG = "first-cycle", "short", "no-mmd", "brief", "long"
+_CONTENT_MMD = 4000.0
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -84,6 +85,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     SHORT: {},  # the second cycle half as long
     NO_MMD: {},  # and so, without D21
     BRIEF: {},  # a quarter of the first cycle and no second, for ablations
+    LONG: {"content_frames": "apart", "content_mmd": _CONTENT_MMD},  # a first cycle twice as long, no second
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
@@ -103,7 +105,7 @@ def second_cycle(training: TrainConfig, after: str, tenths: int = 6) -> TrainCon
     content = "apart" if training.content_frames == "window" else training.content_frames
     return replace(
         training, continues=after, steps=training.steps * tenths // 10, prior_states=0.5, periods=16,
-        content_mmd=4000.0, content_frames=content, kl_warmup=0.0, **halved,
+        content_mmd=_CONTENT_MMD, content_frames=content, kl_warmup=0.0, **halved,
     )  # fmt: skip
 
 
@@ -142,7 +144,9 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     training = replace(training, **training_fields)
     if BRIEF in variants:
         training = replace(training, steps=max(1, training.steps // 4))
-    once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF} & {*variants}
+    if LONG in variants:
+        training = replace(training, steps=2 * training.steps)
+    once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF, LONG} & {*variants}
     if preset == "laptop" and base.startswith("halo") and not once:
         shorter = {SHORT, NO_MMD} & {*variants}
         first = "+".join([base, *(variant for variant in variants if variant not in shorter), FIRST_CYCLE])
