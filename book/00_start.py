@@ -71,8 +71,9 @@ from hamrepro import claims, tables
 pd.set_option("display.width", 200, "display.max_columns", 12, "display.max_rows", 60)
 
 # %%
-card = tables.scorecard(preset="laptop")
-pd.crosstab("Table " + card["table"], card["verdict"]).rename_axis(None).rename_axis(None, axis=1)
+card = tables.scorecard(preset="laptop").sort_values("data", ascending=False, kind="stable")
+counts = pd.crosstab("Table " + card["table"], card["verdict"]).rename_axis(None)
+counts.reindex(columns=["reached", "within tolerance", "missed", "not run"], fill_value=0).rename_axis(None, axis=1)
 
 # %%
 columns = ["data", "model", "quantity", "paper", "ours", "verdict", "95 %", "n", "preset", "hardware"]

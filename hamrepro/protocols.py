@@ -241,5 +241,5 @@ def lacking(model: nn.Module, protocol: str) -> str:
     if not callable(getattr(model, plan.verb, None)):
         return getattr(model, "inapplicable", {}).get(plan.verb, f"{type(model).__name__} has no verb {plan.verb}")
     if "fitted" in plan and not hasattr(model, "draw_state" if plan.motion == "fitted" else "draw_content"):
-        return f"{type(model).__name__} has no posterior of one code a clip to fit"
+        return "no posterior of one code a clip to fit"
     return ""
