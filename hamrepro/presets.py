@@ -85,7 +85,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     SHORT: {},  # the second cycle half as long
     NO_MMD: {},  # and so, without D21
     BRIEF: {},  # a quarter of the first cycle and no second, for ablations
-    LONG: {"content_frames": "apart", "content_mmd": _CONTENT_MMD},  # a first cycle four times as long, no second
+    LONG: {"content_frames": "apart", "content_mmd": _CONTENT_MMD},  # a first cycle three times as long, no second
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
@@ -145,7 +145,7 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     if BRIEF in variants:
         training = replace(training, steps=max(1, training.steps // 4))
     if LONG in variants:
-        training = replace(training, steps=4 * training.steps)
+        training = replace(training, steps=3 * training.steps)
     once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF, LONG} & {*variants}
     if preset == "laptop" and base.startswith("halo") and not once:
         shorter = {SHORT, NO_MMD} & {*variants}

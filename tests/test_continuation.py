@@ -112,11 +112,11 @@ def test_brief_is_a_quarter_of_the_first_cycle_in_every_preset(preset):
     assert brief.training == replace(whole.training, steps=whole.training.steps // 4)
 
 
-def test_long_is_four_times_the_first_cycle_with_content_that_must_not_tell_the_action():
+def test_long_is_three_times_the_first_cycle_with_content_that_must_not_tell_the_action():
     long, first = (configure("laptop", "sprites", f"halo-sp+{name}").training for name in ("long", "first-cycle"))
     assert not long.continues and long.content_mmd > 0
     changed = {"content_frames": "apart", "content_mmd": long.content_mmd}
-    assert long == replace(first, steps=4 * first.steps, **changed)
+    assert long == replace(first, steps=3 * first.steps, **changed)
 
 
 def test_recompute_goes_through_both_cycles_and_leaves_weights_and_record(monkeypatch, tmp_path):
