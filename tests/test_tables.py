@@ -204,5 +204,13 @@ def test_a_reason_stands_once_a_row():
     assert tables.briefly(pd.DataFrame(rows)).to_numpy().tolist() == short
 
 
+def test_a_share_of_the_clips_stands_once_a_column():
+    rows = {"A": ["0.9 (1, 288 clips)", "0.8 (1, 288 clips)", "not run"], "B": ["0.9 (1)", "0.8 (1, 288 clips)", "·"]}
+    table = tables.briefly(pd.DataFrame(rows))
+    assert list(table) == ["A (1, 288 clips)", "B"]
+    assert table.iloc[:, 0].tolist() == ["0.9", "0.8", "not run"]
+    assert table["B"].tolist() == rows["B"]
+
+
 def test_stand_ins_are_named():
     assert all("stand-in" in name for key, name in tables.DATASETS.items() if key.endswith("procedural"))
