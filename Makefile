@@ -26,7 +26,7 @@ reproduce: setup ## everything once, in minutes: train a little, evaluate shippe
 	$(BIN)/doit -n $(JOBS) reproduce
 	@echo "Open _build/reproduce/_build/html/index.html"
 
-reevaluate: setup ## every shipped model on every test clip, compared with its record
+reevaluate: setup ## every shipped model scored again, compared with its record
 	$(BIN)/python -m hamrepro reevaluate
 
 retrain: setup ## every model of every table from scratch; PRESET=laptop|paper, resumable

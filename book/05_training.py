@@ -40,7 +40,7 @@ from hamrepro.models import build
 from hamrepro.presets import PRESETS, configure
 from hamrepro.randomness import generator
 from hamrepro.shipping import evaluate_shipped, record, ship
-from hamrepro.train import run_folder, train
+from hamrepro.train import train
 
 plt.style.use("hamrepro.book")
 torch.set_num_threads(1)
@@ -149,15 +149,10 @@ pd.Series({"finished at once": finished, "finished after going on": finished_lat
 # weights as float16, evaluates exactly those, and writes the record and the curve.
 
 # %%
-CURVES = records.DATA / "curves"
 if recompute:
-    chosen = configure(preset, dataset, model)
     runs = records.ROOT / "runs"
-    folder = run_folder(runs, chosen, seed)
-    _, finished = train_all_cycles(chosen, seed, load(dataset, "train"), runs)
+    _, finished = train_all_cycles(configure(preset, dataset, model), seed, load(dataset, "train"), runs)
     if finished:
-        curve = pd.read_json(folder / "stats.jsonl", lines=True)
-        curve.round(5).to_csv(CURVES / f"{preset}-{dataset}-{model}-seed{seed}.csv", index=False)
         ship(preset, dataset, model, seed, runs)
         record(evaluate_shipped(preset, dataset, model, seed))
 
@@ -196,7 +191,7 @@ def both_cycles(path):
 
 # %% mystnb={"image": {"alt": "Terms of the bound and growth rates of the recorded runs"}} tags=["nbval-ignore-output"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3))
-for path in sorted(CURVES.glob(f"{preset}-{dataset}-halo-*-seed*.csv")):
+for path in sorted((records.DATA / "curves").glob(f"{preset}-{dataset}-halo-*-seed*.csv")):
     curve, name = both_cycles(path), path.stem.removeprefix(f"{preset}-{dataset}-")
     if "first-cycle" in name or "brief" in name:  # the ablations have a chapter of their own
         continue

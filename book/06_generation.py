@@ -30,6 +30,7 @@ import torch
 from IPython.display import Markdown
 
 from hamrepro import figures, judging, records, tables
+from hamrepro.presets import configure
 from hamrepro.shipping import load_shipped
 from hamrepro.symplectic import spectral_abscissa
 
@@ -149,6 +150,26 @@ for name in ("halo-sp", "halo-u"):
         growth = {f"growth in {t} frames": f"{math.exp(rate * t):.3g}" for t in (16, 100, 1000)}
         spectra[f"{tables.LABELS[name]}, seed {number}"] = {"max Re λ": f"{rate:.4f}", **growth}
 pd.DataFrame(spectra).T if spectra else Markdown(f"No record of preset {preset}.")
+
+# %% [markdown]
+# ## What more steps buy
+#
+# Nothing but time separates preset `laptop` from the paper's row. The same network, the same batches, one cycle of the learning rate, of three lengths;
+# `+long` is three times `+first-cycle`, with content that must not tell the action ({ref}`D21 <d21>`) from the start. `clip` conditioning, frames 1 to 16, or 1 to 8
+# where the number of clips says that only the fixed share was scored:
+
+# %%
+base, rows = model.split("+")[0], {}
+for variant in ("brief", "first-cycle", "long"):
+    name = f"{base}+{variant}"
+    cells = {metric: tables.Cell(preset, dataset, name, f"{metric}/clip/1-16") for metric in tables.DIGITS}
+    if not cells["ssim"].values:
+        cells = {metric: tables.Cell(preset, dataset, name, f"{metric}/clip/1-8", "subset") for metric in tables.DIGITS}
+    texts = {metric.upper(): cell.text(tables.DIGITS[metric]) for metric, cell in cells.items()}
+    rows[name] = {"steps": f"{configure(preset, dataset, name).training.steps:,}", **texts}
+printed = tables.table_1(preset, dataset).loc[tables.LABELS[base]].filter(like="paper")
+rows["the paper"] = {"steps": "·"} | {name.split(",")[0]: value for name, value in printed.items()}
+pd.DataFrame(rows).T
 
 # %% [markdown]
 # ## Every recorded run

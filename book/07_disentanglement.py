@@ -419,7 +419,7 @@ def fitted(data, names, part):
 
 
 halo = {name: tables.LABELS[name] for name in ("halo-sp", "halo-u")}
-fitted("sprites", halo, "metrics")
+fitted("sprites", halo | {"halo-sp+long": "HALO, H, one long cycle"}, "metrics")
 
 # %% [markdown]
 # The fixed share, one draw: before and after the second cycle, and the sequential VAEs, of which only the static code can be fitted.

@@ -29,7 +29,7 @@ from IPython.display import Image, Markdown, display
 from PIL import Image as Picture
 from PIL import ImageDraw
 
-from hamrepro import figures, judges, metrics, mug, records, tables
+from hamrepro import figures, judges, metrics, mug, shipping, tables
 from hamrepro.batches import normalise
 from hamrepro.errors import CheckpointError, JudgeError
 from hamrepro.face_cache import crop_take
@@ -38,7 +38,6 @@ from hamrepro.face_sources import drawn_sources
 from hamrepro.face_splits import assign
 from hamrepro.facs.expressions import EXPRESSIONS, PROTOTYPES, UNITS, perform
 from hamrepro.facs.renderer import render_frames
-from hamrepro.shipping import load_shipped
 from hamrepro.strips import png, strip
 
 plt.style.use("hamrepro.book")
@@ -325,7 +324,7 @@ def per_frame(network, truth, u):
 
 # %% mystnb={"image": {"alt": "SSIM of frames 1 to 16: first frame repeated falls below the model from the onset on"}} tags=["nbval-ignore-output", "hide-input"]
 try:
-    network = load_shipped("laptop", "faces-procedural", "halo-sp", 0)[0]
+    network = shipping.load_shipped("laptop", "faces-procedural", "halo-sp", 0)[0]
     shown = [f"{number:03d}" for number in range(1, 53, 2)]
     fig, axis = plt.subplots(figsize=(6.4, 2.8))
     for name, line in per_frame(network, *test_clips(shown)).items():
@@ -344,7 +343,7 @@ except CheckpointError as error:
 fig, axis = plt.subplots(figsize=(6.4, 2.8))
 slopes = {}
 for name in ("halo-sp", "halo-u"):
-    path = records.DATA / "curves" / f"laptop-faces-procedural-{name}-seed0.csv"
+    path = shipping.curve_path("laptop", "faces-procedural", name, 0)
     if path.exists():
         curve = pd.read_csv(path)
         mse = -2 * curve["reconstruction"] / (8 * 3 * 64 * 64) / 4  # nats a clip, to a pixel on [0, 1]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from hamrepro import checkpoint, evaluate, records
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet, load
-from hamrepro.errors import CheckpointError, ConfigError, DataError, RecordError
+from hamrepro.errors import CheckpointError, ConfigError
 from hamrepro.models import build
 from hamrepro.precision import choose_device
 from hamrepro.presets import configure, first_cycle
@@ -78,8 +80,25 @@ def last_weights(
     return half, meta["step"] * config.training.batch, round(meta["train_seconds"])
 
 
+def curve_path(preset: str, dataset: str, model: str, seed: int, weights: Path = records.WEIGHTS) -> Path:
+    """data/curves/<preset>-<dataset>-<model>-seed<k>.csv: the terms of the bound over the steps."""
+    return weights.parent / "curves" / f"{preset}-{dataset}-{model}-seed{seed}.csv"
+
+
+def _curve(stats: Path) -> bytes:
+    """The rows that training logged, as CSV."""
+    rows = [json.loads(line) for line in stats.read_text().splitlines()]
+    text = io.StringIO()
+    table = csv.DictWriter(text, rows[0], lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: round(value, 5) for name, value in row.items()} for row in rows)
+    return text.getvalue().encode()
+
+
 def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: Path = records.WEIGHTS) -> Path:
     """Write the weights of a finished run as float16, with a card: settings, seed, data, hardware, clips and time.
+
+    Beside the folder of weights, the curve of its training: `curve_path`.
 
     Raises:
         CheckpointError: no finished run in the folder.
@@ -101,6 +120,8 @@ def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: 
         card["credit"] = "trained on Liberated Pixel Cup sprites, CC-BY-SA 3.0 / GPL 3.0, authors in data/README.md"
     path = records.weights_path(preset, dataset, model, seed, weights)
     checkpoint.save_weights(path, saved[0], card)
+    curve = _curve(run_folder(runs, config, seed) / "stats.jsonl")
+    checkpoint.write_atomically(curve_path(preset, dataset, model, seed, weights), curve)
     return path
 
 
@@ -189,62 +210,3 @@ def record(result: Result, out: Path | None = None, results: Path = records.RESU
     path = records.record_path(*names, results)
     records.write(path, result, results)
     return path
-
-
-def recorded() -> Iterator[tuple[str, str, str, int]]:
-    """(preset, dataset, model, seed) of every record that can be recomputed here: trivial rows and shipped weights."""
-    for path in sorted(records.RESULTS.glob("*/*/*/seed*.json")):
-        preset, dataset, model = path.parts[-4:-1]
-        if not path.stem[4:].isdecimal():
-            continue
-        seed = int(path.stem[4:])
-        if model in evaluate.TRIVIAL or records.weights_path(preset, dataset, model, seed).exists():
-            yield preset, dataset, model, seed
-
-
-def compare(
-    names: tuple[str, str, str, int], *, quick: bool, tolerance: float
-) -> list[tuple[str, str, float, float, bool]]:
-    """Recompute one record from shipped weights: (record, metric, recorded, now, within tolerance) per metric.
-
-    The tolerance is absolute for scores and probabilities, and 50 times wider for decibels.
-
-    Raises:
-        RecordError: the record is damaged.
-    """
-    known = records.read(*names)
-    now = evaluate_shipped(*names, quick=quick)
-    rows = []
-    for part in ("subset",) if quick else ("metrics", "subset"):
-        for key, entry in now.get(part, {}).items():
-            if key not in known.get(part, {}):
-                given = f"{'/'.join(map(str, names))} has no {key}"
-                again = "python -m hamrepro evaluate --preset {} --dataset {} --model {} --seed {}".format(*names)
-                raise RecordError(given, "a complete record", again)
-            old, new = known[part][key]["value"], entry["value"]
-            same = old == new or (
-                None not in (old, new) and abs(old - new) <= tolerance * (50 if key.startswith("psnr") else 1)
-            )
-            rows.append(("/".join(map(str, names)), f"{part}:{key}", old, new, same))
-    return rows
-
-
-def compare_all(
-    *, quick: bool, tolerance: float, wanted: Callable[[tuple[str, str, str, int]], bool] = lambda names: True
-) -> list[tuple[str, str, float, float, bool]]:
-    """`compare` for every wanted record whose data are at hand, printing one line each; data not at hand are named."""
-    rows = []
-    for names in recorded():
-        if not wanted(names):
-            continue
-        try:
-            found = compare(names, quick=quick, tolerance=tolerance)
-        except DataError as error:
-            print(f"skipped {'/'.join(map(str, names))}: {error.given}")
-            continue
-        worst = max((abs(old - new) for _, _, old, new, _ in found if None not in (old, new)), default=0.0)
-        good = all(right for *_, right in found)
-        word, name = "same" if good else "DIFFERS", "/".join(map(str, names))
-        print(f"{word} {name}: {len(found)} metrics, largest difference {worst:.1e}", flush=True)
-        rows += found
-    return rows

@@ -12,7 +12,7 @@ from sandbox import own_folders
 from test_records import result
 from tiny import TinyClips, run_tiny, tiny_config
 
-from hamrepro import checkpoint, records, shipping
+from hamrepro import checkpoint, records, reevaluation, shipping
 from hamrepro.errors import CheckpointError, ConfigError, NonFiniteError, RecordError
 from hamrepro.train import run_folder
 
@@ -84,6 +84,13 @@ def test_shipping_twice_is_the_same_file(finished, weights, path):
     before = path.read_bytes(), path.with_suffix(".json").read_bytes()
     shipping.ship(*NAMES, finished, weights)
     assert (path.read_bytes(), path.with_suffix(".json").read_bytes()) == before
+
+
+def test_the_curve_lies_beside_the_weights(finished, weights):
+    rows = [json.loads(line) for line in (run_folder(finished, CONFIG, 0) / "stats.jsonl").read_text().splitlines()]
+    lines = shipping.curve_path(*NAMES, weights).read_text().splitlines()
+    assert lines[0].split(",") == list(rows[0]) and len(lines) == len(rows) + 1
+    assert float(lines[-1].split(",")[lines[0].split(",").index("loss")]) == round(rows[-1]["loss"], 5)
 
 
 def test_no_run_cannot_be_shipped(tmp_path):
@@ -207,11 +214,11 @@ def test_a_record_has_its_origin_and_is_recomputed_exactly(recorded):
     record = records.read(*NAMES)
     assert set(records.ORIGIN) <= set(record["provenance"])
     assert record["provenance"]["data_sha256"] == TinyClips().sha256
-    assert {names[2] for names in shipping.recorded()} == {"halo-u", "copy-first", "ground-truth"}
-    rows = shipping.compare_all(quick=False, tolerance=0.0)
+    assert {names[2] for names in reevaluation.recorded()} == {"halo-u", "copy-first", "ground-truth"}
+    rows = reevaluation.compare_all(quick=False, tolerance=0.0)
     assert len(rows) > 60 and all(right for *_, right in rows)
     before = {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()}
-    rows = shipping.compare_all(quick=True, tolerance=1e-6, wanted=lambda names: names[2] == "halo-u")
+    rows = reevaluation.compare_all(quick=True, tolerance=1e-6, wanted=lambda names: names[2] == "halo-u")
     assert {name for name, *_ in rows} == {"/".join(map(str, NAMES))} and all(right for *_, right in rows)
     assert {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()} == before
 
@@ -221,7 +228,7 @@ def test_a_record_that_differs_is_seen(recorded, capsys):
     for entry in record["subset"].values():
         entry["value"] += 0.04  # within 50 thousandths, which decibels are allowed
     records.write(records.record_path(*NAMES, recorded), record, recorded)
-    rows = shipping.compare_all(quick=True, tolerance=1e-3)
+    rows = reevaluation.compare_all(quick=True, tolerance=1e-3)
     wrong = {key.split("/")[0] for _, key, *_, right in rows if not right}
     assert wrong == {"subset:ssim", "subset:mse"}
     assert capsys.readouterr().out.count("DIFFERS") == 1
@@ -232,14 +239,40 @@ def test_a_record_without_a_metric_is_refused(recorded):
     path.unlink()
     records.write(path, result(NAMES), recorded)
     with pytest.raises(RecordError, match="has no"):
-        shipping.compare(NAMES, quick=True, tolerance=1e-3)
+        reevaluation.compare(NAMES, quick=True, tolerance=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("key", "now", "same"),
+    [
+        ("accuracy/A/3way", 0.97, True),
+        ("accuracy/A/3way", 0.95, False),
+        ("is/A/9way", 8.8, True),
+        ("is/A/9way", 8.2, False),
+    ],
+)
+def test_what_judges_say_is_compared_too_and_may_differ_by_three_clips(recorded, monkeypatch, key, now, same):
+    def judged(value):
+        made = {name: {"value": 0.98 if "acc" in name else 9.0, "ci95": [0.0, 9.0], "n": 100} for name in keys}
+        made[key] |= {"value": value}
+        return made
+
+    keys = ("accuracy/A/3way", "is/A/9way")
+    record = records.read(*NAMES)
+    record["subset"] |= judged(0.98 if key.startswith("acc") else 9.0)
+    records.write(records.record_path(*NAMES, recorded), record, recorded)
+    monkeypatch.setattr(reevaluation, "judge_shipped", lambda *names, quick: {"subset": judged(now)})
+    rows = reevaluation.compare(NAMES, quick=True, tolerance=1e-3, judged=True)
+    assert [row[1] for row in rows if not row[-1]] == ([] if same else [f"subset:{key}"])
+    unjudged = {row[1] for row in reevaluation.compare(NAMES, quick=True, tolerance=1e-3)}
+    assert {row[1] for row in rows} - unjudged == {f"subset:{name}" for name in keys}
 
 
 def test_an_edited_record_is_not_compared(recorded):
     path = records.record_path(*NAMES, recorded)
     path.write_text(path.read_text() + " ")
     with pytest.raises(RecordError, match="was edited"):
-        shipping.compare(NAMES, quick=True, tolerance=1e-3)
+        reevaluation.compare(NAMES, quick=True, tolerance=1e-3)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
