@@ -193,7 +193,7 @@ def both_cycles(path):
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3))
 for path in sorted((records.DATA / "curves").glob(f"{preset}-{dataset}-halo-*-seed*.csv")):
     curve, name = both_cycles(path), path.stem.removeprefix(f"{preset}-{dataset}-")
-    if "first-cycle" in name or "brief" in name:  # the ablations have a chapter of their own
+    if "+" in name:  # variants have chapters of their own
         continue
     if name == f"{model}-seed{seed}":
         terms = curve.filter(like="kl_").assign(reconstruction=-curve["reconstruction"])

@@ -31,7 +31,7 @@ from IPython.display import Markdown
 
 from hamrepro import figures, judging, records, tables
 from hamrepro.presets import configure
-from hamrepro.shipping import load_shipped
+from hamrepro.shipping import curve_path, load_shipped
 from hamrepro.symplectic import spectral_abscissa
 
 plt.style.use("hamrepro.book")
@@ -159,17 +159,35 @@ pd.DataFrame(spectra).T if spectra else Markdown(f"No record of preset {preset}.
 # where the number of clips says that only the fixed share was scored:
 
 # %%
-base, rows = model.split("+")[0], {}
+base, rows, points = model.split("+")[0], {}, {}
 for variant in ("brief", "first-cycle", "long"):
     name = f"{base}+{variant}"
     cells = {metric: tables.Cell(preset, dataset, name, f"{metric}/clip/1-16") for metric in tables.DIGITS}
     if not cells["ssim"].values:
         cells = {metric: tables.Cell(preset, dataset, name, f"{metric}/clip/1-8", "subset") for metric in tables.DIGITS}
+    steps = configure(preset, dataset, name).training.steps
+    points[name] = steps, cells["mse"].mean
     texts = {metric.upper(): cell.text(tables.DIGITS[metric]) for metric, cell in cells.items()}
-    rows[name] = {"steps": f"{configure(preset, dataset, name).training.steps:,}", **texts}
+    rows[name] = {"steps": f"{steps:,}"} | texts
 printed = tables.table_1(preset, dataset).loc[tables.LABELS[base]].filter(like="paper")
-rows["the paper"] = {"steps": "·"} | {name.split(",")[0]: value for name, value in printed.items()}
+rows["the paper"] = {"steps": "·"} | {name.split(",")[0]: value or "·" for name, value in printed.items()}
 pd.DataFrame(rows).T
+
+# %% mystnb={"image": {"alt": "Mean squared error against steps on logarithmic axes for three lengths of training"}} tags=["nbval-ignore-output", "hide-input"]
+fig, axis = plt.subplots(figsize=(6.4, 3))
+for colour, (name, (steps, mse)) in enumerate(points.items()):
+    path = curve_path(preset, dataset, name, 0)
+    if path.exists():
+        curve = pd.read_csv(path)
+        error = -2 * curve["reconstruction"] / (8 * 3 * 64 * 64) / 4  # nats a clip, to a pixel on [0, 1]
+        axis.loglog(curve["step"], error, color=f"C{colour}", lw=1, label=f"{name}, training, drawn codes")
+    if mse is not None:
+        axis.plot(steps, mse, "o", color=f"C{colour}", label=f"{name}, test, means")
+if printed["MSE, paper"]:
+    axis.axhline(float(printed["MSE, paper"]), color="0.5", ls="--", lw=1, label="the paper, test")
+axis.set(xlabel="step", ylabel="MSE of a pixel on [0, 1]")
+if axis.get_legend_handles_labels()[0]:
+    axis.legend(fontsize=7)
 
 # %% [markdown]
 # ## Every recorded run

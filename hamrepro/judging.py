@@ -11,6 +11,7 @@ import torch
 
 from hamrepro import checkpoint, records
 from hamrepro.aggregate_posterior import prior_quality
+from hamrepro.allocator import keep_freed_memory
 from hamrepro.calibration import certify
 from hamrepro.continuation import train_all_cycles
 from hamrepro.controls import TRIVIAL
@@ -88,6 +89,7 @@ def judge_shipped(
         JudgeError: see `judges_of`. CheckpointError, DataError: weights or data are not at hand.
     """
     place = choose_device(device)
+    keep_freed_memory()
     test = load(dataset, "test")
     judges = judges_of(test, device, weights)
     card: dict[str, Any] = {"config": {}, "sha256": None}

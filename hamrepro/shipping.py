@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from hamrepro import checkpoint, evaluate, records
+from hamrepro.allocator import keep_freed_memory
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import CheckpointError, ConfigError
@@ -173,6 +174,7 @@ def evaluate_shipped(
         ConfigError: unknown names or device. DataError, CheckpointError: data or weights are not at hand.
     """
     place = choose_device(device)
+    keep_freed_memory()
     if model in evaluate.TRIVIAL and (preset, seed) != ("any", 0):
         given = f"{model} of preset {preset}, seed {seed}"
         raise ConfigError(given, "no training: preset any, seed 0", "--preset any --seed 0")
