@@ -15,7 +15,7 @@ _SHARE = re.compile(r" (\(\d+, \d+ clips\))$")
 
 
 class Cell:
-    """One quantity over the seeds that have it, of a part of their records.
+    """One quantity over the seeds that have it, or of one seed, of a part of their records.
 
     The parts: `metrics`, all test clips; `subset`, a fixed share of them; `shown`, the first of the two there is.
 
@@ -25,18 +25,26 @@ class Cell:
     """
 
     def __init__(
-        self, preset: str, dataset: str, model: str, key: str, part: str = "metrics", results: Path = records.RESULTS
+        self,
+        preset: str,
+        dataset: str,
+        model: str,
+        key: str,
+        part: str = "metrics",
+        results: Path = records.RESULTS,
+        *,
+        seed: int | None = None,
     ) -> None:
         self.values: list[float] = []
         self.low, self.high, self.n = float("inf"), float("-inf"), 0
         self.seeds: list[int] = []
         self.hardware, self.share = "", part == "subset"
-        found = records.seeds(preset, dataset, model, results)
+        found = [number for number in records.seeds(preset, dataset, model, results) if seed in (None, number)]
         why = "needs the MUG licence" if dataset == "mug" else f"no record of preset {preset}"
         self.missing = "" if found else f"not run: {why}"
-        for seed in found:
+        for number in found:
             try:
-                record = records.read(preset, dataset, model, seed, results)
+                record = records.read(preset, dataset, model, number, results)
                 entries = record.get(part, {})
                 if part == "shown":
                     whole, share = record["metrics"], record.get("subset", {})
@@ -51,7 +59,7 @@ class Cell:
                 self.missing = self.missing or (why if scored else f"not run: no {metric} under {asked}")
                 continue
             self.values.append(entry["value"])
-            self.seeds.append(seed)
+            self.seeds.append(number)
             self.low, self.high = min(self.low, entry["ci95"][0]), max(self.high, entry["ci95"][1])
             self.n, self.hardware = entry["n"], record["provenance"]["hardware"]
         if self.values and not self.missing.startswith("refused"):

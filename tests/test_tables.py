@@ -198,6 +198,13 @@ def test_table_1_asks_for_its_key(results, conditioning, span):
     assert table.loc["HALO, H", "SSIM"] == "0.500 (1)"
 
 
+def test_one_seed_alone(results):
+    fill(results, [0.95, 0.97])
+    names = ("laptop", "sprites", "halo-sp", "ssim/clip/1-16", "metrics", results)
+    assert [Cell(*names, seed=number).text() for number in (0, 1)] == ["0.950 (1)", "0.970 (1)"]
+    assert Cell(*names, seed=2).text() == "not run: no record of preset laptop"
+
+
 def test_a_reason_stands_once_a_row():
     rows = [["0.9 (1)", "not run: no x", "0.1", "not run: no y"], ["not applicable: no z", "", "refused: edited", "1"]]
     short = [["0.9 (1)", "not run: no x", "0.1", "not run"], ["not applicable: no z", "", "refused", "1"]]
