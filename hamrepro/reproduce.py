@@ -12,7 +12,7 @@ from hamrepro.continuation import train_all_cycles
 from hamrepro.datasets import load
 from hamrepro.errors import DataError
 from hamrepro.face_sources import drawn
-from hamrepro.presets import BRIEF, configure
+from hamrepro.presets import BRIEF, LONG, configure
 from hamrepro.reevaluation import compare_all
 from hamrepro.shipping import evaluate_shipped, record, ship
 from hamrepro.tables import scorecard, table_1
@@ -23,6 +23,7 @@ ABLATED = ("sp", "u", "elliptic", "linear", "gru")
 #             data set               models                  seeds
 EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            ("halo-sp", "halo-u"), (0, 1, 2)),
+    ("sprites",            (f"halo-sp+{LONG}", "halo-u+k9"), (0,)),
     ("sprites",            ("dsvae", "s3vae", "mocogan"), (0,)),
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
