@@ -96,7 +96,7 @@ def briefly(table: pd.DataFrame) -> pd.DataFrame:
     table = table.where((short != table).cumsum(axis=1) <= 1, short)
     heads = {}
     for name in table:
-        numbers = [text for text in table[name] if str(text)[:1].isdigit()]
+        numbers = [text for text in table[name] if isinstance(text, str) and text[:1].isdigit()]
         found = {match and match[1] for match in map(_SHARE.search, numbers)}
         if len(numbers) > 1 and len(found) == 1 and (share := found.pop()):
             heads[name] = f"{name} {share}"

@@ -212,9 +212,13 @@ def test_a_reason_stands_once_a_row():
 
 
 def test_a_share_of_the_clips_stands_once_a_column():
-    rows = {"A": ["0.9 (1, 288 clips)", "0.8 (1, 288 clips)", "not run"], "B": ["0.9 (1)", "0.8 (1, 288 clips)", "·"]}
+    rows = {
+        "A": ["0.9 (1, 288 clips)", "0.8 (1, 288 clips)", "not run"],
+        "B": ["0.9 (1)", "0.8 (1, 288 clips)", "·"],
+        "n": [288, 288, 0],
+    }
     table = tables.briefly(pd.DataFrame(rows))
-    assert list(table) == ["A (1, 288 clips)", "B"]
+    assert list(table) == ["A (1, 288 clips)", "B", "n"]
     assert table.iloc[:, 0].tolist() == ["0.9", "0.8", "not run"]
     assert table["B"].tolist() == rows["B"]
 
