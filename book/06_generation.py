@@ -191,7 +191,8 @@ if axis.get_legend_handles_labels()[0]:
 
 # %% [markdown]
 # Three times the steps reach the paper's SSIM, and its MSE to the digit that is printed. No layer was widened for it, and the test clips, of people nobody trained on,
-# lie no higher than the training: preset `laptop` is short of steps, not of data or width. The same from frame 1 alone, and, in tune ({ref}`D22 <d22>`), at frame 1,000:
+# lie no higher than the training: preset `laptop` is short of steps, not of data or width.
+# (Separation is another matter: {doc}`07_disentanglement` has this run, too, and it needs a second cycle as much as the short one.) The same from frame 1 alone, and, in tune ({ref}`D22 <d22>`), at frame 1,000:
 
 # %%
 name, far = f"{base}+long", {}
