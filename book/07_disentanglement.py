@@ -199,7 +199,7 @@ def shown(table, pattern):
 
 
 # %%
-shown(tables.table_2a(preset, "sprites"), "^supervision|9way(, paper)?$")
+shown(tables.table_2a(preset, "sprites"), "9way(, paper)?$")
 
 # %% [markdown]
 # The 3-way reading of the same clips, action alone, and the 95 % intervals of both (bootstrap over characters):
@@ -445,7 +445,7 @@ fitted("faces-procedural", halo, "metrics").rename(columns=lambda head: head.rep
 # %% [markdown]
 # Four things are to be seen.
 #
-# - **Nearly all that A lacked was the prior's fault.** With states like those the encoder gives, the requested action is seen in every clip, or in all but a handful, the
+# - **Nearly all that A lacked was the prior's fault.** With states like those the encoder gives, the requested action is seen in every clip of the whole recipe, or in all but a handful, the
 #   clothes are better kept than before, and on faces the accuracy is three times what it was and close to the ceiling of the judge. Nothing was trained.
 # - **It may do better than the second cycle.** Under skew-$\mathbf H$ the first cycle alone, with a fitted prior, is ahead of the second cycle with the paper's prior, and its
 #   *all right* is the highest of all: it never had to learn what no encoder says. Whoever has such a run and may choose the prior should stop there.
