@@ -479,7 +479,7 @@ pd.DataFrame(rows).T if rows else f"not run: no record of preset {preset}"
 # %% [markdown]
 # With seed 0 it is $\mathbf H$ whose content still tells a little of the action. With seed 1 it is skew-$\mathbf H$, and by much: asked for the action of the content clip it is
 # always right, asked for another in three of four. So which family does better under the paper's prior is no property of the family but of the training, and
-# one training a row, all that the paper shows, cannot tell. Drawing is not affected: SSIM differs by less than a thousandth.
+# one training a row cannot tell; for how many the paper's rows stand it does not say. Drawing is not affected: SSIM differs by less than a thousandth.
 #
 # The discrepancy that D21 forbids had come down to its noise in every one of these runs: a batch of 48 clips does not show what is left, and the decoder, which sees 1,800
 # of them, finds it. The fitted prior brings the unlucky run from 0.84 to 0.98, and what then remains is separation, for C lacks the same two points.
