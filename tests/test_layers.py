@@ -26,8 +26,8 @@ LAYERS = (
     ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "fitted_prior",
      "evaluate", "records", "timing", "benchmarks", "training_benchmarks", "growth_benchmarks", "lever_benchmarks"),
-    ("tables", "strips", "figures", "animation", "shipping", "judging", "schematics", "docstrings", "trace",
-     "claims", "costs", "bench", "time_to_quality", "sweep", "continuation"),
+    ("cells", "tables", "strips", "figures", "animation", "shipping", "judging", "reevaluation", "schematics",
+     "docstrings", "trace", "claims", "costs", "bench", "time_to_quality", "sweep", "continuation"),
     ("reproduce", "options", "data_commands", "scale_commands", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
