@@ -119,10 +119,10 @@ def test_a_race_is_run_by_turns(monkeypatch):
 
 
 def best_ratio(name, least):
-    """Least time over least time of the processor, in one process, by turns, until it is enough or ten times over."""
+    """Least time over least time of the processor, in one process, by turns, until it is enough or four times over."""
     section = {"flow": benchmarks.flow_of, "blocks": benchmarks.blocks_of, "batch": benchmarks.batch}
     kind, best = name.split("/")[0], 0.0
-    for _ in range(10):
+    for _ in range(4):
         on = Conditions(torch.device("cpu"), rounds=5)
         entry = section[kind](on)[name] if kind == "batch" else section[kind](on, 6, 12, 8)[name]
         best = max(best, entry["best_ratio"])
