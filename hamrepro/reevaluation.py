@@ -26,12 +26,13 @@ def recorded() -> Iterator[Names]:
 
 
 def _again(names: Names, known: dict[str, Any], quick: bool, judged: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Parts of a record made anew: Table 1, and Table 2 on the fixed share."""
+    """Parts of a record made anew: Table 1, and of Table 2, on the fixed share, the protocols that it has."""
     if names[2] not in controls.TRIVIAL or names[2] in evaluate.TRIVIAL:
         now = evaluate_shipped(*names, quick=quick)
         yield from ((part, now.get(part, {})) for part in (("subset",) if quick else ("metrics", "subset")))
     if judged and any(key.startswith("accuracy/") for key in known.get("subset", {})):
-        yield "subset", judge_shipped(*names, quick=True)["subset"]
+        now = judge_shipped(*names, quick=True)["subset"]
+        yield "subset", {key: entry for key, entry in now.items() if key in known["subset"]}
 
 
 def _within(key: str, old: float | None, new: float | None, n: int, tolerance: float) -> bool:
@@ -55,7 +56,7 @@ def compare(names: Names, *, quick: bool, tolerance: float, judged: bool = False
         tolerance: absolute for SSIM and MSE, 50 times wider for decibels; what a judge says may differ by three clips.
 
     Raises:
-        RecordError: the record is damaged, or lacks a number.
+        RecordError: the record is damaged, or lacks a number of Table 1.
     """
     known, rows, name = records.read(*names), [], "/".join(map(str, names))
     for part, entries in _again(names, known, quick, judged):
