@@ -112,16 +112,17 @@ table.filter(regex="HALO|repeated|mean", axis=1).filter(regex="^[A-Z]+$", axis=0
 #
 # (paper-figure-2)=
 # **Figure 2.** Per patch: the original, its reconstruction (state from the middle of the clip), and 16 frames generated from
-# frame 1 alone. Clips are chosen by rule, not by eye.
+# frame 1 alone: in the upper half frames 1 to 8, in the lower half 9 to 16, which no training clip is long enough to show.
+# Clips are chosen by rule, not by eye.
 
-# %% mystnb={"image": {"alt": "Per clip three rows of 16 frames: original, reconstruction, generated from frame 1", "classes": "pixelated"}}
+# %% mystnb={"image": {"alt": "Per clip three rows of 16 frames: original, reconstruction, generated from frame 1", "classes": "pixelated strip"}}
 figures.show("figure-2", preset, model, seed)
 
 # %% [markdown]
 # (paper-figure-6)=
-# **Figure 6.** More of the same.
+# **Figure 6.** More of the same, 16 frames a line.
 
-# %% mystnb={"image": {"alt": "More clips: original, reconstruction, generated from frame 1", "classes": "pixelated"}}
+# %% mystnb={"image": {"alt": "More clips: original, reconstruction, generated from frame 1", "classes": "pixelated strip"}}
 figures.show("figure-6", preset, model, seed)
 
 # %% [markdown]

@@ -84,7 +84,7 @@ pd.DataFrame(rows).T
 # What the judge is shown, for one pair of clips. From top to bottom: clip $i$, clip $j$, then R of $i$; A with the content of $j$
 # and an action neither of them performs; B with the motion of $i$; C with the motion of $i$ and the content of $j$; A-category.
 
-# %% mystnb={"image": {"alt": "Seven rows of eight frames: two real clips, then what each protocol makes of them", "width": "522px", "classes": "pixelated"}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Seven rows of eight frames: two real clips, then what each protocol makes of them", "classes": "pixelated strip"}} tags=["hide-input"]
 figures.show("protocols", preset, model, seed)
 
 # %% [markdown]

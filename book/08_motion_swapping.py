@@ -42,7 +42,7 @@ if recompute:
 # **Figure 3.** Two pairs of test clips. In each, the first two rows are the originals $i$ and $j$; the third is the character of $i$ with the motion of
 # $j$, the fourth the character of $j$ with the motion of $i$. (The paper has originals on the left and swaps on the right.)
 
-# %% mystnb={"image": {"alt": "Two pairs of clips and the same with their motions exchanged", "classes": "pixelated"}}
+# %% mystnb={"image": {"alt": "Two pairs of clips and the same with their motions exchanged", "classes": "pixelated strip"}}
 figures.show("figure-3", preset, model, seed)
 
 # %% [markdown]
@@ -55,7 +55,7 @@ figures.show("figure-3", preset, model, seed, kind="gif")
 # (paper-figure-9)=
 # **Figure 9.** Four more pairs.
 
-# %% mystnb={"image": {"alt": "Four more pairs of clips and their swaps", "classes": "pixelated"}}
+# %% mystnb={"image": {"alt": "Four more pairs of clips and their swaps", "classes": "pixelated strip"}}
 figures.show("figure-9", preset, model, seed)
 
 # %% [markdown]

@@ -43,11 +43,11 @@ if recompute:
 # ## Figures 4, 7 and 8
 #
 # (paper-figure-4)=
-# **Figure 4 (a), (c).** Two images, one row for each operator, frames 1 to 16. Panels (a) of the paper are Sprites in the order walk,
+# **Figure 4 (a), (c).** Two images, one row for each operator: frames 1 to 8, and below them 9 to 16. Panels (a) of the paper are Sprites in the order walk,
 # spellcast, slash; (c) are MUG in the order anger, disgust, fear, happiness, sadness, surprise. (The paper labels its right-hand
 # panels (b) and (c) as well; they are in {doc}`10_unconditional`.)
 
-# %% mystnb={"image": {"alt": "Two images, each moved by three operators for sixteen frames", "classes": "pixelated"}}
+# %% mystnb={"image": {"alt": "Two images, each moved by three operators for sixteen frames", "classes": "pixelated strip"}}
 figures.show("figure-4", preset, model, seed)
 
 # %% mystnb={"image": {"alt": "The same two images moving", "width": "588px", "classes": "pixelated"}} tags=["nbval-ignore-output"]
@@ -57,14 +57,14 @@ figures.show("figure-4", preset, model, seed, figures.LIVE[:1], kind="gif")
 # (paper-figure-7)=
 # **Figure 7.** Three more.
 
-# %% mystnb={"image": {"alt": "Three more images moved by three operators", "classes": "pixelated"}}
+# %% mystnb={"image": {"alt": "Three more images moved by three operators", "classes": "pixelated strip"}}
 figures.show("figure-7", preset, model, seed)
 
 # %% [markdown]
 # (paper-figure-8)=
 # **Figure 8.** And three more. The paper's Figure 8 has the same caption as its Figure 7.
 
-# %% mystnb={"image": {"alt": "Three more images moved by three operators", "classes": "pixelated"}}
+# %% mystnb={"image": {"alt": "Three more images moved by three operators", "classes": "pixelated strip"}}
 figures.show("figure-8", preset, model, seed)
 
 # %% [markdown]

@@ -39,10 +39,10 @@ if recompute:
 # ## Figure 4, right
 #
 # (paper-figure-4-right)=
-# **Figure 4 (b), (d).** Six draws of the prior, 16 frames each, actions by turns: walk, spellcast, slash, and again. They are the
+# **Figure 4 (b), (d).** Six draws of the prior, frames 1 to 8 and below them 9 to 16, actions by turns: walk, spellcast, slash, and again. They are the
 # first six of the random stream, whatever they look like. (In the paper's caption both right-hand panels are called (b) and (c).)
 
-# %% mystnb={"image": {"alt": "Six clips drawn from the prior, sixteen frames each", "classes": "pixelated"}}
+# %% mystnb={"image": {"alt": "Six clips drawn from the prior, sixteen frames each", "classes": "pixelated strip"}}
 figures.show("figure-4-prior", preset, model, seed)
 
 # %% mystnb={"image": {"alt": "The same six draws moving", "width": "588px", "classes": "pixelated"}} tags=["nbval-ignore-output"]
@@ -52,7 +52,7 @@ figures.show("figure-4-prior", preset, model, seed, kind="gif")
 # The same noise once more, through a prior fitted to what the encoder gives for training clips ({ref}`D23 <d23>`). This is no figure of the paper; it shows which of
 # the faults above are the prior's and which the decoder's:
 
-# %% mystnb={"image": {"alt": "Six clips from the fitted prior, sixteen frames each", "classes": "pixelated"}}
+# %% mystnb={"image": {"alt": "Six clips from the fitted prior, sixteen frames each", "classes": "pixelated strip"}}
 figures.show("figure-4-fitted", preset, model, seed)
 
 # %% [markdown]

@@ -48,7 +48,7 @@ from hamrepro import claims
 # %%
 ledger = claims.ledger(claims.Evidence(preset, dataset))
 counts = ledger["verdict"].value_counts()
-pd.DataFrame({"claims": counts.reindex(claims.VERDICTS).fillna(0).astype(int)})
+pd.DataFrame({"claims": counts.reindex(claims.VERDICTS).fillna(0).astype(int)}).rename_axis(None)
 
 # %% [markdown]
 # Claim by claim. ✓ holds, ✗ fails, · could not be looked at. In brackets the number of seeds; a stand-in's numbers count for

@@ -61,7 +61,7 @@ for family, what in FAMILIES.items():
     count = f"{sum(p.numel() for p in part.parameters()):,}"
     rows[family] = {"generator of an action": what, "its dimension": FREEDOM[family], "parameters": count,
                     "conserves": KEPT[family], "orbits bounded": BOUNDED[family]}  # fmt: skip
-pd.DataFrame(rows).T.rename_axis("family")
+pd.DataFrame(rows).T
 
 # %% [markdown]
 # Each is trained by the variant `+brief`: one cycle of the learning rate, a quarter as long as the first cycle of preset `laptop`. There is no second cycle, on purpose. That

@@ -19,7 +19,7 @@ from hamrepro.protocols import label_of
 from hamrepro.randomness import generator
 from hamrepro.records import ROOT
 from hamrepro.shipping import load_shipped
-from hamrepro.strips import loop, png, strip
+from hamrepro.strips import moving, png, still
 
 FOLDER = ROOT / "book" / "figures"
 LONG = 16
@@ -29,6 +29,7 @@ CREDITS = {
     "faces-procedural": "Procedural faces: hamrepro's own drawing, a stand-in for MUG",
 }
 LIVE = ("sprites", "sprites-procedural")  # faces would first have to be drawn and cropped: minutes
+MOVING = ("figure-2", "figure-3", "figure-4", "figure-4-prior")  # shown as loops, too
 RENDERED = ("laptop", "halo-sp", 0)  # preset, model, seed of the committed renderings
 
 
@@ -167,16 +168,6 @@ def draw(name: str, model: nn.Module, clip_set: ClipSet) -> tuple[list[Tensor], 
     return rows(model, clip_set, chosen(clip_set, count, page)), group or _operators(model, clip_set)
 
 
-def still(rows: Sequence[Tensor], group: int) -> Image.Image:
-    """The rows of a figure as one strip, groups set apart."""
-    return strip(rows, gaps=range(group - 1, len(rows) - 1, group))
-
-
-def moving(rows: Sequence[Tensor], group: int, *, scale: int = 1) -> bytes:
-    """The rows of a figure as one loop, a group a line, or six clips where that leaves no gap."""
-    return loop(rows, columns=group if len(rows) % 6 else 6, scale=scale)
-
-
 def exhibit(
     name: str,
     picture: Callable[[str], Image.Image | bytes],
@@ -222,7 +213,8 @@ def show(name: str, preset: str, model: str, seed: int, datasets: Sequence[str] 
         network = load_shipped(preset, dataset, model, seed)[0]
         if dataset not in LIVE:
             raise DataError(f"no committed rendering of {name}", "one", "python -m hamrepro render")
-        return (moving if kind == "gif" else still)(*draw(name, network, load(dataset, "test")))
+        rows, group = draw(name, network, load(dataset, "test"))
+        return moving(rows, group) if kind == "gif" else still(rows, group, CREDITS[dataset])
 
     exhibit(name, picture, datasets, kind=kind, committed=(preset, model, seed) == RENDERED)
 
@@ -230,20 +222,21 @@ def show(name: str, preset: str, model: str, seed: int, datasets: Sequence[str] 
 def render(names: Sequence[str] = tuple(PLANS)) -> list[Path]:
     """Draw committed figures again, strips and loops, for each data set whose weights and clips are at hand."""
     made, (preset, model, seed) = [], RENDERED
-    for dataset, credit in CREDITS.items():
+    for dataset in ("sprites", "faces-procedural"):  # procedural Sprites are drawn on the spot
+        credit = CREDITS[dataset]
         try:
             network, clip_set = load_shipped(preset, dataset, model, seed)[0], load(dataset, "test")
         except (DataError, CheckpointError) as error:
             print(f"skipped {dataset}: {error.given}")
             continue
         for name in names:
-            if dataset not in {"every": ("sprites",), "proto": LIVE}.get(name[:5], CREDITS):
+            if name.startswith(("every", "protocols")) and dataset != "sprites":
                 continue  # no chapter shows it
             rows, group = draw(name, network, clip_set)
             path = FOLDER / f"{name}-{dataset}.png"
-            write_atomically(path, png(still(rows, group), credit))
+            write_atomically(path, still(rows, group, credit))
             made.append(path)
-            if not name.startswith(("every", "figure-4-fitted")) and dataset in LIVE:
+            if name in MOVING and dataset == "sprites":
                 write_atomically(path.with_suffix(".gif"), moving(rows, group, scale=2))
                 made.append(path.with_suffix(".gif"))
     return made

@@ -72,7 +72,7 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-FIRST_CYCLE, SHORT, NO_MMD, BRIEF, LONG = "first-cycle", "short", "no-mmd", "brief", "long"
+FIRST_CYCLE, SHORT, NO_MMD, BRIEF, LONG, THEN = "first-cycle", "short", "no-mmd", "brief", "long", "second-cycle"
 _CONTENT_MMD = 4000.0
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -86,6 +86,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     NO_MMD: {},  # and so, without D21
     BRIEF: {},  # a quarter of the first cycle and no second, for ablations
     LONG: {"content_frames": "apart", "content_mmd": _CONTENT_MMD},  # a first cycle three times as long, no second
+    THEN: {},  # after the long one, the usual second cycle
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
@@ -146,11 +147,12 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         training = replace(training, steps=max(1, training.steps // 4))
     if LONG in variants:
         training = replace(training, steps=3 * training.steps)
-    once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF, LONG} & {*variants}
+    long, then, shorter = LONG in variants, THEN in variants, {SHORT, NO_MMD} & {*variants}
+    once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF} & {*variants} or long and not then
     if preset == "laptop" and base.startswith("halo") and not once:
-        shorter = {SHORT, NO_MMD} & {*variants}
-        first = "+".join([base, *(variant for variant in variants if variant not in shorter), FIRST_CYCLE])
-        training = second_cycle(training, first, 3 if shorter else 6)
+        kept = [variant for variant in variants if variant not in {THEN, *shorter}]
+        first = "+".join([base, *kept, *([] if long else [FIRST_CYCLE])])
+        training = second_cycle(training, first, 3 if shorter else 2 if long else 6)
         training = replace(training, content_mmd=0.0) if NO_MMD in variants else training
     return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
 

@@ -119,6 +119,12 @@ def test_long_is_three_times_the_first_cycle_with_content_that_must_not_tell_the
     assert long == replace(first, steps=3 * first.steps, **changed)
 
 
+def test_after_the_long_cycle_comes_the_usual_second_one():
+    config, usual = (configure("laptop", "sprites", name) for name in ("halo-sp+long+second-cycle", "halo-sp"))
+    assert config.training == replace(usual.training, continues="halo-sp+long")
+    assert first_cycle(config).training == configure("laptop", "sprites", "halo-sp+long").training
+
+
 def test_recompute_goes_through_both_cycles_and_leaves_weights_and_record(monkeypatch, tmp_path):
     monkeypatch.setattr(continuation, "first_cycle", lambda config: FIRST)
     monkeypatch.setattr(shipping, "first_cycle", lambda config: FIRST)

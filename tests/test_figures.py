@@ -17,7 +17,7 @@ from hamrepro.errors import CheckpointError, ConfigError, DataError, ShapeError
 from hamrepro.faces import Faces
 from hamrepro.models import build
 from hamrepro.presets import configure
-from hamrepro.strips import loop, png, strip
+from hamrepro.strips import grouped, loop, moving, png, still, strip
 
 FACES = Faces(MANIFEST | {"dataset": "faces-procedural"}, STORE, "test")
 
@@ -89,8 +89,11 @@ def test_unconditional_takes_the_actions_by_turns(clips):
 def test_groups_fill_their_rows(name, clips):
     rows, group = figures.draw(name, Model(), clips)
     gaps = (len(rows) - 1) // group
-    assert figures.still(rows, group).height == 66 * len(rows) + 3 * gaps
-    columns = Image.open(BytesIO(figures.moving(rows, group))).width // 65
+    folded = len(rows) <= 9 and len(rows[0]) == 16
+    picture = grouped(rows, group)
+    assert picture.width == 1 + 65 * len(rows[0]) // (2 if folded else 1)
+    assert picture.height == (66 * 2 * len(rows) + 12 * gaps + 3 if folded else 66 * len(rows) + 3 * gaps)
+    columns = Image.open(BytesIO(moving(rows, group))).width // 65
     assert columns in (6, group) and not len(rows) % columns
 
 
@@ -107,6 +110,22 @@ def test_a_fitted_prior_draws_other_clips():
 def test_a_strip_of_unlike_rows_is_refused():
     with pytest.raises(ShapeError, match="rows of shapes"):
         strip([torch.zeros(2, 3, 4, 4), torch.zeros(3, 3, 4, 4)])
+
+
+def test_long_rows_go_on_below_their_group():
+    rows = [torch.full((16, 3, 4, 4), n / 4) for n in range(1, 5)]
+    for row in rows:
+        row[8:] /= 2
+    picture = grouped(rows, 2).convert("L")
+    lines = [1, 2, 0.5, 1, 3, 4, 1.5, 2]  # quarters of white: first halves of a group, second halves, the next group
+    at = [1, 7, 16, 22, 37, 43, 52, 58]  # 6 pixels a line, 3 more between halves, 9 between groups
+    assert picture.width == 41 and [picture.getpixel((2, y + 1)) for y in at] == [round(q * 63.75) for q in lines]
+
+
+def test_a_strip_is_enlarged_unless_it_is_long():
+    rows = [torch.zeros(8, 3, 4, 4)] * 20
+    widths = [Image.open(BytesIO(still(part, 4, "by whom"))).width for part in (rows[:18], rows)]
+    assert widths == [3 * 41, 41]
 
 
 def test_pictures_are_enlarged_without_blur_and_carry_their_credit():
@@ -155,7 +174,7 @@ def test_shipped_weights_are_shown_live_but_never_those_of_another_run(shown, tm
     monkeypatch.setattr(figures, "load_shipped", lambda *names: (Model(), {}))
     monkeypatch.setattr(figures, "load", lambda *names: clips)
     figures.show("figure-3", "laptop", "halo-sp", 0, ("sprites-procedural",), kind)
-    assert Image.open(BytesIO(shown[0])).width == (8 * 65 + 1 if kind == "png" else 4 * 65 + 1)
+    assert Image.open(BytesIO(shown[0])).width == (3 * (8 * 65 + 1) if kind == "png" else 4 * 65 + 1)
 
     def absent(*names):
         raise CheckpointError("no weights x", "weights")
@@ -170,16 +189,16 @@ def test_shipped_weights_are_shown_live_but_never_those_of_another_run(shown, tm
 
 def test_render_writes_strips_and_loops_of_what_is_at_hand(tmp_path, clips, monkeypatch, capsys):
     def weights(preset, dataset, *names):
-        if dataset != "sprites-procedural":
+        if dataset != "sprites":
             raise CheckpointError(f"no weights {dataset}")
         return Model(), {}
 
     monkeypatch.setattr(figures, "FOLDER", tmp_path)
     monkeypatch.setattr(figures, "load_shipped", weights)
     monkeypatch.setattr(figures, "load", lambda *names: clips)
-    made = figures.render(("figure-4", "every-image"))
-    assert [path.name for path in made] == [f"figure-4-sprites-procedural.{kind}" for kind in ("png", "gif")]
-    assert "skipped sprites: no weights sprites" in capsys.readouterr().out
+    made = figures.render(("figure-4", "figure-9"))
+    assert [path.name for path in made] == ["figure-4-sprites.png", "figure-4-sprites.gif", "figure-9-sprites.png"]
+    assert "skipped faces-procedural: no weights faces-procedural" in capsys.readouterr().out
 
 
 def test_faces_have_the_figures_of_the_paper():
