@@ -79,11 +79,13 @@ def judge_shipped(
     device: str = "cpu",
     precision: str = "float32",
     weights: Path = records.WEIGHTS,
+    judges: Path = records.WEIGHTS,
 ) -> dict[str, Any]:
     """Every protocol for shipped weights, or for a trivial row (preset `any`): a record but its file.
 
     Args:
         quick: only the fixed share of the test clips, one draw of the random code. draws: on all clips.
+        weights: folder of the model's. judges: folder of the judges'.
 
     Raises:
         JudgeError: see `judges_of`. CheckpointError, DataError: weights or data are not at hand.
@@ -91,7 +93,7 @@ def judge_shipped(
     place = choose_device(device)
     keep_freed_memory()
     test = load(dataset, "test")
-    judges = judges_of(test, device, weights)
+    sworn = judges_of(test, device, judges)
     card: dict[str, Any] = {"config": {}, "sha256": None}
     if model in TRIVIAL:
         if (preset, seed) != ("any", 0):
@@ -104,7 +106,7 @@ def judge_shipped(
     bank = load(dataset, "train") if needs_bank and model not in TRIVIAL else None
     fitted = fit_prior(network, load(dataset, "train"), device=device) if model not in TRIVIAL else None
     scores = evaluate_protocols(
-        network, test, judges, seed=seed, quick=quick, draws=draws, bank=bank, device=device, precision=precision,
+        network, test, sworn, seed=seed, quick=quick, draws=draws, bank=bank, device=device, precision=precision,
         fitted=with_fitted_prior(network, fitted) if fitted else None,
     )  # fmt: skip
     if isinstance(network, Halo):
@@ -114,7 +116,7 @@ def judge_shipped(
     here = environment(precision, place)
     provenance = records.origin(
         config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"],
-        **{f"judge{suffix.replace('-', '_')}_sha256": judge.card["sha256"] for suffix, judge in judges.items()},
+        **{f"judge{suffix.replace('-', '_')}_sha256": judge.card["sha256"] for suffix, judge in sworn.items()},
         hardware=card.get("trained_on", here)["hardware"], versions=here["versions"],
         train_seconds=card.get("train_seconds", 0), clips_seen=card.get("clips_seen", 0),
         judged_on=here["hardware"], judge_seconds=round(time.monotonic() - began),
@@ -147,5 +149,5 @@ def recompute(
         ship(*names, runs, weights)
         record(evaluate_shipped(*names, weights=weights), results=results)
         if judge_path(dataset, weights=weights).exists():
-            record(judge_shipped(*names, weights=weights), results=results)
+            record(judge_shipped(*names, weights=weights, judges=weights), results=results)
     return finished

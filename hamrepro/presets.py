@@ -148,7 +148,7 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     if LONG in variants:
         training = replace(training, steps=3 * training.steps)
     long, then, shorter = LONG in variants, THEN in variants, {SHORT, NO_MMD} & {*variants}
-    once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF} & {*variants} or long and not then
+    once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF} & {*variants} or (long and not then)
     if preset == "laptop" and base.startswith("halo") and not once:
         kept = [variant for variant in variants if variant not in {THEN, *shorter}]
         first = "+".join([base, *kept, *([] if long else [FIRST_CYCLE])])

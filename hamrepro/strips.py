@@ -69,7 +69,7 @@ def png(picture: Image.Image, credit: str, *, scale: int = 1) -> bytes:
 
 
 def grouped(rows: Sequence[Tensor], group: int) -> Image.Image:
-    """The rows of a figure as one strip, groups set apart; of up to nine long rows the last eight frames stand below."""
+    """The rows of a figure as one strip, groups set apart; of up to nine long rows the last half stands below."""
     if len(rows) > FOLDED or len(rows[0]) != 2 * LINE:
         return strip(rows, gaps=range(group - 1, len(rows) - 1, group))
     groups = [[row.split(LINE) for row in rows[start : start + group]] for start in range(0, len(rows), group)]
@@ -79,7 +79,7 @@ def grouped(rows: Sequence[Tensor], group: int) -> Image.Image:
 
 
 def still(rows: Sequence[Tensor], group: int, credit: str) -> bytes:
-    """The rows of a figure as PNG, enlarged unless there are many: a page shows it at its own width and drops no pixel."""
+    """The rows of a figure as PNG, enlarged unless there are many, so that a page that scales it drops no pixel."""
     return png(grouped(rows, group), credit, scale=SCALE if len(rows) <= ENLARGED else 1)
 
 

@@ -16,7 +16,7 @@ from test_records import result
 from tiny import run_tiny, tiny_config
 
 import hamrepro.__main__ as command_line
-from hamrepro import checkpoint, face_sources, mug, options, records, reproduce, tables
+from hamrepro import checkpoint, face_sources, mug, options, records, tables
 from hamrepro.errors import ConfigError
 from hamrepro.facs.expressions import EXPRESSIONS
 from hamrepro.train import run_folder
@@ -313,14 +313,6 @@ def test_the_command_line_needs_nothing_of_the_notebooks():
     unwanted = {"jupyter", "matplotlib", "pandas", "pooch", "torch"}
     ended = process("-c", f"import sys, hamrepro.__main__; print(sorted({unwanted} & set(sys.modules)))")
     assert ended.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(("seed", "drawn", "compared"), [(0, True, True), (0, False, False), (1, True, False)])
-def test_reproduce_compares_faces_only_where_they_are_drawn(seed, drawn, compared, monkeypatch, capsys):
-    monkeypatch.setattr(reproduce, "drawn", lambda: drawn)
-    assert reproduce._in_minutes(("laptop", "faces-procedural", "halo-u", seed)) is compared
-    assert ("data check faces-procedural" in capsys.readouterr().out) is not drawn
-    assert reproduce._in_minutes(("laptop", "sprites", "halo-u", seed)) is (seed == 0)
 
 
 def test_no_faces_are_drawn_in_an_empty_cache(tmp_path, monkeypatch):

@@ -1,0 +1,79 @@
+"""The two long verbs."""
+
+import pytest
+from tiny import TinyClips, tiny_config
+
+from hamrepro import records, reproduce, shipping
+from hamrepro.errors import DataError
+from hamrepro.judges import judge_path
+
+
+@pytest.mark.parametrize(("seed", "drawn", "compared"), [(0, True, True), (0, False, False), (1, True, False)])
+def test_reproduce_compares_faces_only_where_they_are_drawn(seed, drawn, compared, monkeypatch, capsys):
+    monkeypatch.setattr(reproduce, "drawn", lambda: drawn)
+    assert reproduce._in_minutes(("laptop", "faces-procedural", "halo-u", seed)) is compared
+    assert ("data check faces-procedural" in capsys.readouterr().out) is not drawn
+    assert reproduce._in_minutes(("laptop", "sprites", "halo-u", seed)) is (seed == 0)
+
+
+@pytest.fixture
+def retrained(monkeypatch, tmp_path):
+    """`retrain` of two tiny models and one whose data are not at hand; what was judged, and by the judges of where."""
+    judged = []
+
+    def judge(*names, weights, judges=records.WEIGHTS, **options):
+        assert records.weights_path(*names, weights).exists()
+        judged.append((*names[2:], judges))
+        scores = {"accuracy/A/3way": {"value": 1.0, "n": 6}}
+        return dict(zip(("preset", "dataset", "model", "seed"), names, strict=True)) | {
+            "metrics": scores,
+            "provenance": {},
+        }
+
+    def clips(dataset, split):
+        if dataset == "sprites":
+            raise DataError("no sheets", "LPC sheets", "make data")
+        return TinyClips()
+
+    kinds = (("sprites", ("halo-sp",), (0,)), ("sprites-procedural", ("halo-u", "halo-sp+long"), (0, 1)))
+    monkeypatch.setattr(reproduce, "EXPERIMENTS", kinds)
+    monkeypatch.setattr(reproduce, "judge_shipped", judge)
+    monkeypatch.setattr(reproduce, "judge_path", lambda dataset: judge_path("sprites"))
+    monkeypatch.setattr(reproduce, "load", clips)
+    monkeypatch.setattr(shipping, "load", lambda *names: TinyClips())
+    for module in (reproduce, shipping):
+        monkeypatch.setattr(module, "configure", lambda preset, dataset, model: tiny_config(model=model))
+    return lambda **options: reproduce.retrain("smoke", tmp_path, **options), judged, tmp_path / "smoke"
+
+
+def test_retrain_leaves_weights_and_both_tables_and_does_nothing_twice(retrained, capsys):
+    retrain, judged, place = retrained
+    assert retrain()
+    said = capsys.readouterr().out
+    assert "[1 of 3] smoke sprites halo-sp seed 0\n   not run: no sheets" in said and "+long" not in said
+    assert judged == [("halo-u", seed, records.WEIGHTS) for seed in (0, 1)], "by the shipped judges"
+    names = ("smoke", "sprites-procedural", "halo-u", 1)
+    scores = records.read(*names, place / "results")["metrics"]
+    assert {"accuracy/A/3way", "ssim/clip/1-8"} <= set(scores) and records.weights_path(
+        *names, place / "weights"
+    ).exists()
+    assert not records.faults(place / "results")
+    written = {path: path.stat().st_mtime_ns for path in place.rglob("*seed*") if path.is_file()}
+    assert retrain() and len(judged) == 2
+    assert written == {path: path.stat().st_mtime_ns for path in written}
+
+
+def test_retrain_judges_what_was_only_evaluated(retrained, monkeypatch):
+    retrain, judged, place = retrained
+    with monkeypatch.context() as without:
+        without.setattr(reproduce, "judge_path", lambda dataset: place / "no judge")
+        assert retrain() and not judged
+    assert retrain() and len(judged) == 2
+
+
+def test_retrain_stops_where_a_training_does(retrained, monkeypatch):
+    retrain, judged, place = retrained
+    with monkeypatch.context() as short:
+        short.setattr(reproduce, "train_all_cycles", lambda *words, stop_after, **more: (None, stop_after > 1))
+        assert not retrain(stop_after=0.5) and not judged and not (place / "results").exists()
+    assert retrain() and len(judged) == 2
