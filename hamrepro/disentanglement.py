@@ -70,17 +70,17 @@ def _strata(task: Task) -> Tensor | None:
 
 
 def scores(
-    protocol: str, suffix: str, task: Task, draws: list[Answers], own: Tensor | None = None
+    protocol: str, suffix: str, task: Task, draws: list[Answers], agreeing: dict[str, Tensor]
 ) -> Iterator[tuple[str, Any]]:
     """Entries `<metric>/<protocol>/<reading>`: accuracies of what has a target, entropies and IS of the motion.
 
     `both`: motion and every attribute right at once. `own-action`, `other-action`: the accuracy of the motion among
     the clips where the content's own action is asked for, and among all others; a model whose content tells the
-    action fails at the latter. Accuracies are averaged over the draws per clip; the interval resamples characters or
-    people. Entropies in nats.
+    action fails at the latter. `own-view`, `other-view`: the same for the view, under C. Accuracies are averaged
+    over the draws per clip; the interval resamples characters or people. Entropies in nats.
 
     Args:
-        own: where the content lends a real clip's own action, its class (N,).
+        agreeing: of the action and of the view, where motion and content are of clips that share it, bool (N,).
     """
     strata, right = _strata(task), {}
     for reading, target in task.targets.items():
@@ -93,14 +93,11 @@ def scores(
     for reading, values in right.items():
         entry = metrics.summary(values, task.groups, strata)
         yield f"accuracy{suffix}/{protocol}/{reading}", entry | {"draws": len(draws)}
-    if own is not None and motion in right:
-        same = (own == task.targets[motion]).numpy()
-        for name, rows in (("own-action", same), ("other-action", ~same)):
+    for name, same in agreeing.items() if motion in right else ():
+        for whose, rows in (("own", same), ("other", ~same)):
             if rows.any():
-                entry = metrics.summary(
-                    right[motion][rows], task.groups[rows], None if strata is None else strata[rows]
-                )
-                yield f"accuracy{suffix}/{protocol}/{name}", entry | {"draws": len(draws)}
+                few = right[motion][rows.numpy()], task.groups[rows], None if strata is None else strata[rows]
+                yield f"accuracy{suffix}/{protocol}/{whose}-{name}", metrics.summary(*few) | {"draws": len(draws)}
     for reading in ("9way", "3way", "6way") if suffix in ("", LATE) else ():
         if reading not in draws[0]:
             continue
@@ -163,10 +160,14 @@ def run_protocol(
 
     found = [answers_to(task, draw) for draw in range(draws if {*DRAWN} & {*plan[1:]} else 1)]
     entries: Entries = {}
-    lent = plan.content not in DRAWN and protocol != "R"
-    own = clip_set.targets["action"][task.content] if lent else None
+    wanted, agreeing = task.targets.get("3way", task.targets.get("6way")), {}
+    if wanted is not None and plan.content not in DRAWN and protocol != "R":
+        agreeing["action"] = clip_set.targets["action"][task.content] == wanted
+    if plan.content == "other" and "view" in clip_set.targets:
+        views = clip_set.targets["view"]
+        agreeing["view"] = views[task.content] == views[task.motion]
     for suffix in found[0]:
-        entries |= scores(protocol, suffix, task, [answers[suffix] for answers in found], own)
+        entries |= scores(protocol, suffix, task, [answers[suffix] for answers in found], agreeing)
     if protocol == "B":
         share = task.take(torch.arange(0, len(task.groups), SHARE if len(task.groups) > SHARE * BATCH else 1))
         order = torch.arange(len(share.groups)).roll(len(share.groups) // 2 + 1)

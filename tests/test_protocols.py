@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from coded_clips import CodedClips, Oracle, Perfect
+from coded_clips import CodedClips, Oracle, Perfect, read
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import tiny_config
@@ -157,6 +157,22 @@ def test_copying_the_source_is_chance_where_it_should_be(clips):
     found = values(run("C", CopySource(), clips))
     assert found["accuracy/C/3way"] == found["accuracy/C/view-of-motion"] == 1.0
     assert found["accuracy/C/skin"] < 0.5 and found["accuracy/C/view"] < 0.6
+
+
+class Overruled(Perfect):
+    """Tells the action of the content wherever the two clips are seen from different sides."""
+
+    def swap(self, motion, motion_action, content, content_action):
+        made = super().swap(motion, motion_action, content, content_action)
+        agree = read(motion, "view") == read(content, "view")
+        return torch.where(agree[:, None, None, None, None], made, content)
+
+
+@pytest.mark.parametrize(("label", "supervised"), [("action", True), ("action_view", True), ("action", False)])
+def test_swaps_are_read_apart_by_whether_the_views_agree(clips, label, supervised):
+    found = values(run("C", Overruled(label, supervised), clips))
+    assert found["accuracy/C/own-view"] == 1.0 > found["accuracy/C/other-view"]
+    assert not any("-view" in key for key in values(run("A", Overruled(label, supervised), clips)))
 
 
 def test_faces(faces):
