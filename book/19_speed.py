@@ -95,12 +95,13 @@ runs = {key: {
 pd.DataFrame(runs).T if runs else measured("levers/")
 
 # %% [markdown]
-# A processor whose widest units are AVX2 (`avx2` in its name) has no bfloat16: products in it run at a hundredth of float32's rate, and
-# the run's calibration takes float32. What is left to gain there is the part of the frames. Its step already stands at seven tenths of the measured roof of
-# products, so no other change could make it even one and a half times as fast; *four times*, the mark set for two cores, can only be
-# reached where bfloat16 has units of its own.
+# What bfloat16 can give is the processor's to say. One whose widest units are AVX2 (`avx2` in its name) has none: products in it run at a hundredth
+# of float32's rate, and the run's calibration takes float32. What is left to gain there is the part of the frames. One with AVX512's (`avx512`)
+# multiplies it a little over twice as fast as float32, and bfloat16 is the largest gain of its run. On either the step stands at about seven tenths of the
+# measured roof of products, so no other change could make it even one and a half times as fast; *four times*, the mark set for two
+# cores, needs units made for products of matrices (AMX), and no processor that has them has been measured idle yet.
 #
-# Such a machine also brought a fault to light. `torch.optim.Muon` orthogonalises in bfloat16 whatever the run computes in. The largest
+# The first kind also brought a fault to light. `torch.optim.Muon` orthogonalises in bfloat16 whatever the run computes in. The largest
 # matrix of preset `laptop`, 512×4,096, costs 22 GFLOP a step, which at that rate is half a minute. Here Muon multiplies in the precision of
 # the run.
 #

@@ -148,6 +148,10 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     if LONG in variants:
         training = replace(training, steps=3 * training.steps)
     long, then, shorter = LONG in variants, THEN in variants, {SHORT, NO_MMD} & {*variants}
+    if then and not (long and preset == "laptop" and base.startswith("halo") and training.windows == "cyclic"):
+        raise ConfigError(
+            f"{model} of {preset} on {dataset}", f"+{THEN} only as in halo-sp+{LONG}+{THEN}, laptop, sprites"
+        )
     once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF} & {*variants} or (long and not then)
     if preset == "laptop" and base.startswith("halo") and not once:
         kept = [variant for variant in variants if variant not in {THEN, *shorter}]

@@ -137,10 +137,12 @@ def load_shipped(
     path = records.weights_path(preset, dataset, model, seed, weights)
     configure(preset, dataset, model)
     if not os.path.exists(path):
-        known = ", ".join(sorted(p.name for p in weights.glob("*.safetensors"))) or "none"
+        shipped = [p.stem for p in sorted(weights.glob("*.safetensors"))]
+        alike = [name for name in shipped if name.startswith(f"{preset}-{dataset}-")]
+        known = ", ".join(alike or shipped) or "none"
         names = f"--preset {preset} --dataset {dataset} --model {model} --seed {seed}"
         raise CheckpointError(
-            f"no weights {path.name}", f"one of {known}", f"python -m hamrepro train {names}, then ship"
+            f"no weights {path.stem}", f"one of {known}", f"python -m hamrepro train {names}, then ship"
         )
     tensors, card = checkpoint.load_weights(path)
     config = RunConfig.from_dict(card.get("config", {}))

@@ -125,6 +125,16 @@ def test_after_the_long_cycle_comes_the_usual_second_one():
     assert first_cycle(config).training == configure("laptop", "sprites", "halo-sp+long").training
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("laptop", "sprites", "halo-sp+second-cycle"), ("paper", "sprites", "halo-sp+long+second-cycle"),
+     ("laptop", "sprites", "dsvae+long+second-cycle"), ("laptop", "faces-procedural", "halo-u+long+second-cycle")],
+)  # fmt: skip
+def test_a_second_cycle_of_its_own_is_asked_for_only_after_the_long_one(names):
+    with pytest.raises(ConfigError, match="second-cycle"):
+        configure(*names)
+
+
 def test_recompute_goes_through_both_cycles_and_leaves_weights_and_record(monkeypatch, tmp_path):
     monkeypatch.setattr(continuation, "first_cycle", lambda config: FIRST)
     monkeypatch.setattr(shipping, "first_cycle", lambda config: FIRST)
