@@ -196,14 +196,15 @@ if axis.get_legend_handles_labels()[0]:
 # (Separation is another matter: {doc}`07_disentanglement` has this run, too, and it needs a second cycle as much as the short one.) The same from frame 1 alone, and, in tune ({ref}`D22 <d22>`), at frame 1,000:
 
 # %%
-name, far = f"{base}+long", {}
-for head, (key, part) in {
+longest = f"{base}+long", f"{base}+long+second-cycle"
+spans = {
     "frames 1-16, clip": ("ssim/clip/1-16", "metrics"), "frames 1-16, strict": ("ssim/strict/1-16", "metrics"),
     "57-64": ("ssim/clip/57-64", "subset"), "993-1000": ("ssim/clip/993-1000", "subset"),
     "993-1000, in tune": ("ssim/tuned/993-1000", "subset"),
-}.items():  # fmt: skip
-    far[head] = tables.Cell(preset, dataset, name, key, part).text()
-pd.DataFrame({name: far}).T.pipe(tables.briefly)
+}  # fmt: skip
+far = {name: {head: tables.Cell(preset, dataset, name, *place).text() for head, place in spans.items()}
+       for name in longest}  # fmt: skip
+pd.DataFrame(far).T.pipe(tables.briefly)
 
 # %% [markdown]
 # What remains is PSNR. A mean of logarithms is never less than the logarithm of the mean, so an MSE allows for PSNRs from its own upwards, the higher the more uneven the frames are:
@@ -214,8 +215,10 @@ def decibels(psnr, mse):
     return {"PSNR": f"{psnr:.2f}", "PSNR of the mean MSE": f"{least:.2f}", "difference": f"{psnr - least:.2f}"}
 
 
-cells = [tables.Cell(preset, dataset, name, f"{metric}/clip/1-16").mean for metric in ("psnr", "mse")]
-rows = {name: decibels(*cells)} if None not in cells else {}
+rows = {}
+for name in longest:
+    cells = [tables.Cell(preset, dataset, name, f"{metric}/clip/1-16").mean for metric in ("psnr", "mse")]
+    rows |= {name: decibels(*cells)} if None not in cells else {}
 if printed["PSNR, paper"]:
     rows["the paper"] = decibels(float(printed["PSNR, paper"]), float(printed["MSE, paper"]))
 pd.DataFrame(rows).T

@@ -152,7 +152,7 @@ torch.set_default_dtype(torch.float64)
 # in its unbiased estimate over posterior means, $s$ the mean squared distance in the batch. {cite:t}`louizos2016vfae` keep a code apart from a
 # label by the same term. It needs no label but $\mathbf u$. {doc}`07_disentanglement` has the numbers with and without it. The variant `+long` has it from
 # the start: one cycle of three times the steps, two frames of content drawn without regard to $t$ as in the second cycle, and no second cycle; its
-# states from the prior are those of D23.
+# states from the prior are those of D23. `+long+second-cycle` is that run, carried on by the usual second cycle.
 #
 # (d22)=
 # **D22. Operators in tune.** A cycle of $T$ frames has the overtones of $2\pi / T$ and no other frequency. So once training is over every eigenvalue $\lambda$ of
