@@ -377,7 +377,8 @@ shown
 # %% [markdown]
 # ## Figures 2, 3, 4, 6, 7, 8 and 9 on the stand-in
 #
-# As on Sprites, clips are chosen by rule. In Figures 4, 7 and 8 one image is moved by each of the six operators in turn.
+# As on Sprites, clips are chosen by rule. In Figures 4, 7 and 8 one image is moved by each of the six operators in turn. Where
+# eight frames fill the line, frames 9 to 16 stand under frames 1 to 8.
 
 # %% tags=["hide-input"]
 TITLES = {
