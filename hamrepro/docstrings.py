@@ -99,13 +99,15 @@ def source(label: str, root: Path = ROOT) -> str:
     Raises:
         KeyError: nothing of that name.
     """
-    path = root / "hamrepro"
     *parts, _ = names = label.split(".")
-    while parts and not (path / Path(*parts)).with_suffix(".py").exists():
+    while parts:
+        place = root / "hamrepro" / Path(*parts)
+        if found := [path for path in (place.with_suffix(".py"), place / "__init__.py") if path.exists()]:
+            break
         parts.pop()
-    if not parts:
+    else:
         raise KeyError(label)
-    text = (path / Path(*parts)).with_suffix(".py").read_text()
+    text = found[0].read_text()
     node: ast.AST = ast.parse(text)
     for name in names[len(parts) :]:
         found = [child for child in ast.iter_child_nodes(node) if getattr(child, "name", None) == name]
