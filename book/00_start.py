@@ -81,13 +81,16 @@ columns = ["data", "model", "quantity", "paper", "ours", "verdict", "95 %", "n",
 card[card["table"] == "1"][columns].set_index("data").rename_axis(None)
 
 # %% [markdown]
-# **Table 1**, generation of 16 frames from the starting frame. Discussed in {doc}`06_generation`, with what three times the steps make of the first three rows:
+# **Table 1**, generation of 16 frames from the starting frame. Discussed in {doc}`06_generation`. What a first cycle of three times the steps makes of HALO with $\mathbf H$ here and in
+# Table 2 (a), before and after the second cycle ({doc}`07_disentanglement`):
 
 # %%
 rows = {}
 for name in ("halo-sp+long", "halo-sp+long+second-cycle"):
     cells = {m: tables.Cell("laptop", "sprites", name, f"{m}/clip/1-16").text(d) for m, d in tables.DIGITS.items()}
-    rows[f"HALO, H, {name}"] = {metric.upper(): text for metric, text in cells.items()}
+    judged = {"accuracy, A, 9-way": "accuracy/A/9way", "H(y|x), A": "h_y_given_x/A/9way"}
+    judged = {head: tables.Cell("laptop", "sprites", name, key).text() for head, key in judged.items()}
+    rows[f"HALO, H, {name}"] = {metric.upper(): text for metric, text in cells.items()} | judged
 pd.DataFrame(rows).T.pipe(tables.briefly)
 
 # %%

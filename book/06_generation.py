@@ -193,7 +193,8 @@ if axis.get_legend_handles_labels()[0]:
 # %% [markdown]
 # Three times the steps reach the paper's SSIM, and its MSE to the digit that is printed. No layer was widened for it, and the test clips, of people nobody trained on,
 # lie no higher than the training: preset `laptop` is short of steps, not of data or width.
-# (Separation is another matter: {doc}`07_disentanglement` has this run, too, and it needs a second cycle as much as the short one.) The same from frame 1 alone, and, in tune ({ref}`D22 <d22>`), at frame 1,000:
+# Separation is another matter: {doc}`07_disentanglement` has this run, too, and it needs a second cycle as much as the short one. `+long+second-cycle` is that: the usual 1,800
+# steps. The same from frame 1 alone, and, in tune ({ref}`D22 <d22>`), at frame 1,000:
 
 # %%
 longest = f"{base}+long", f"{base}+long+second-cycle"
@@ -207,7 +208,8 @@ far = {name: {head: tables.Cell(preset, dataset, name, *place).text() for head, 
 pd.DataFrame(far).T.pipe(tables.briefly)
 
 # %% [markdown]
-# What remains is PSNR. A mean of logarithms is never less than the logarithm of the mean, so an MSE allows for PSNRs from its own upwards, the higher the more uneven the frames are:
+# The second cycle takes back a little of the drawing, as it does after the short one, and leaves it within the paper's own spread; what it gives for that is the best separation
+# of the book. What remains is PSNR. A mean of logarithms is never less than the logarithm of the mean, so an MSE allows for PSNRs from its own upwards, the higher the more uneven the frames are:
 
 # %%
 def decibels(psnr, mse):
