@@ -87,10 +87,10 @@ card[card["table"] == "1"][columns].set_index("data").rename_axis(None)
 # %%
 rows = {}
 for name in ("halo-sp+long", "halo-sp+long+second-cycle"):
-    cells = {m: tables.Cell("laptop", "sprites", name, f"{m}/clip/1-16").text(d) for m, d in tables.DIGITS.items()}
-    judged = {"accuracy, A, 9-way": "accuracy/A/9way", "H(y|x), A": "h_y_given_x/A/9way"}
-    judged = {head: tables.Cell("laptop", "sprites", name, key).text() for head, key in judged.items()}
-    rows[f"HALO, H, {name}"] = {metric.upper(): text for metric, text in cells.items()} | judged
+    keys = {metric.upper(): (f"{metric}/clip/1-16", digits) for metric, digits in tables.DIGITS.items()}
+    keys |= {"accuracy, A, 9-way": ("accuracy/A/9way", 3), "H(y|x), A": ("h_y_given_x/A/9way", 3)}
+    cells = {head: tables.Cell("laptop", "sprites", name, key).text(digits) for head, (key, digits) in keys.items()}
+    rows[f"HALO, H, {name}"] = cells
 pd.DataFrame(rows).T.pipe(tables.briefly)
 
 # %%

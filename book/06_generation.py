@@ -123,7 +123,7 @@ figures.show("figure-2", preset, model, seed)
 # **Figure 6.** More of the same, 16 frames a line.
 
 # %% mystnb={"image": {"alt": "More clips: original, reconstruction, generated from frame 1", "classes": "pixelated strip"}}
-figures.show("figure-6", preset, model, seed)
+figures.show("figure-6", preset, model, seed, figures.LIVE[:1])
 
 # %% [markdown]
 # Moving, at the same speed as the originals: real, reconstructed and generated side by side.

@@ -56,7 +56,7 @@ figures.show("figure-3", preset, model, seed, kind="gif")
 # **Figure 9.** Four more pairs.
 
 # %% mystnb={"image": {"alt": "Four more pairs of clips and their swaps", "classes": "pixelated strip"}}
-figures.show("figure-9", preset, model, seed)
+figures.show("figure-9", preset, model, seed, figures.LIVE[:1])
 
 # %% [markdown]
 # ## What could go wrong, and how the judge would see it

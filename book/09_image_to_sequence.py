@@ -58,14 +58,14 @@ figures.show("figure-4", preset, model, seed, figures.LIVE[:1], kind="gif")
 # **Figure 7.** Three more.
 
 # %% mystnb={"image": {"alt": "Three more images moved by three operators", "classes": "pixelated strip"}}
-figures.show("figure-7", preset, model, seed)
+figures.show("figure-7", preset, model, seed, figures.LIVE[:1])
 
 # %% [markdown]
 # (paper-figure-8)=
 # **Figure 8.** And three more. The paper's Figure 8 has the same caption as its Figure 7.
 
 # %% mystnb={"image": {"alt": "Three more images moved by three operators", "classes": "pixelated strip"}}
-figures.show("figure-8", preset, model, seed)
+figures.show("figure-8", preset, model, seed, figures.LIVE[:1])
 
 # %% [markdown]
 # ## How to look at them

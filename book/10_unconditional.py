@@ -46,7 +46,7 @@ if recompute:
 figures.show("figure-4-prior", preset, model, seed)
 
 # %% mystnb={"image": {"alt": "The same six draws moving", "width": "588px", "classes": "pixelated"}} tags=["nbval-ignore-output"]
-figures.show("figure-4-prior", preset, model, seed, kind="gif")
+figures.show("figure-4-prior", preset, model, seed, figures.LIVE[:1], kind="gif")
 
 # %% [markdown]
 # The same noise once more, through a prior fitted to what the encoder gives for training clips ({ref}`D23 <d23>`). This is no figure of the paper; it shows which of

@@ -87,7 +87,7 @@ def test_cells_are_short(source):
 
 @each
 def test_notebook_is_light(source):
-    assert source.with_suffix(".ipynb").stat().st_size <= 1_450_000
+    assert source.with_suffix(".ipynb").stat().st_size <= 1_900_000
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
