@@ -89,8 +89,8 @@ rows = {}
 for name in ("halo-sp+long", "halo-sp+long+second-cycle"):
     keys = {metric.upper(): (f"{metric}/clip/1-16", digits) for metric, digits in tables.DIGITS.items()}
     keys |= {"accuracy, A, 9-way": ("accuracy/A/9way", 3), "H(y|x), A": ("h_y_given_x/A/9way", 3)}
-    cells = {head: tables.Cell("laptop", "sprites", name, key).text(digits) for head, (key, digits) in keys.items()}
-    rows[f"HALO, H, {name}"] = cells
+    rows[f"HALO, H, {name}"] = {head: tables.Cell("laptop", "sprites", name, key).text(digits)
+                                for head, (key, digits) in keys.items()}  # fmt: skip
 pd.DataFrame(rows).T.pipe(tables.briefly)
 
 # %%
