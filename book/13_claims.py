@@ -81,8 +81,8 @@ HTML(table.to_html(index=False, escape=False, border=0, classes="dataframe ledge
 # counts nowhere above:
 
 # %%
-checks = {"swaps, all right": "accuracy/C/both", "strict SSIM": "ssim/strict/1-16", "A, 3-way": "accuracy/A/3way",
-          "A, skin": "accuracy/A/skin"}  # fmt: skip
+checks = {"swaps, all right": "accuracy/C/both", "SSIM, strict": "ssim/strict/1-16",
+          "A, 3-way": "accuracy/A/3way", "A, skin": "accuracy/A/skin"}  # fmt: skip
 rows = {}
 for name in ("halo-sp", "halo-sp+long+second-cycle"):
     rows[name] = {head: tables.Cell(preset, dataset, name, key).text() for head, key in checks.items()}
