@@ -26,7 +26,7 @@ ABLATED = ("sp", "u", "elliptic", "linear", "gru")
 EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            ("halo-sp", "halo-u"), (0, 1, 2)),
     ("sprites",            (f"halo-sp+{LONG}", f"halo-sp+{LONG}+{THEN}", "halo-u+k9"), (0,)),
-    ("sprites",            ("dsvae", "s3vae", "cdsvae", "mocogan"), (0,)),
+    ("sprites",            ("dsvae", "s3vae", "cdsvae", "skd", "mocogan"), (0,)),
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u"), (0,)),

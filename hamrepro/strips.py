@@ -69,7 +69,11 @@ def png(picture: Image.Image, credit: str, *, scale: int = 1) -> bytes:
 
 
 def grouped(rows: Sequence[Tensor], group: int) -> Image.Image:
-    """The rows of a figure as one strip, groups set apart; of up to nine long rows the last half stands below."""
+    """The rows of a figure as one strip, groups set apart; of up to nine long rows the last half stands below.
+
+    Args:
+        rows: float (T, 3, H, W) in [0, 1] each. group: rows that belong together; it divides their number.
+    """
     if len(rows) > FOLDED or len(rows[0]) != 2 * LINE:
         return strip(rows, gaps=range(group - 1, len(rows) - 1, group))
     groups = [[row.split(LINE) for row in rows[start : start + group]] for start in range(0, len(rows), group)]
@@ -79,7 +83,11 @@ def grouped(rows: Sequence[Tensor], group: int) -> Image.Image:
 
 
 def still(rows: Sequence[Tensor], group: int, credit: str) -> bytes:
-    """The rows of a figure as PNG, enlarged unless there are many, so that a page that scales it drops no pixel."""
+    """The rows of a figure as PNG, enlarged unless there are many, so that a page that scales it drops no pixel.
+
+    Args:
+        rows, group: as in `grouped`. credit: whose art it is, kept inside.
+    """
     return png(grouped(rows, group), credit, scale=SCALE if len(rows) <= ENLARGED else 1)
 
 
