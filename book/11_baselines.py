@@ -27,7 +27,7 @@ import torch
 
 from hamrepro import judging, records, tables
 from hamrepro.batches import normalise
-from hamrepro.presets import PRESETS, configure, first_cycle
+from hamrepro.presets import PRESETS, configure, continued, first_cycle
 from hamrepro.datasets import load
 from hamrepro.models import ARCHITECTURES, build
 from hamrepro.randomness import generator
@@ -167,15 +167,16 @@ pd.DataFrame(rows).T
 # | MoCoGAN | the category goes to the GRU and to the decoder | in the public code to the decoder alone |
 #
 # HALO's own deviations are in {doc}`12_deviations`. Optimiser, schedule and batch of a preset are the same for all but MoCoGAN, which is played with Adam. Where
-# each step costs more there are fewer; HALO's second number is its second cycle, at half the rate ([D19](#d19)):
+# each step costs more there are fewer; HALO's further numbers are its further cycles, at half the rate ([D19](#d19), [D24](#d24)):
 
 # %%
 rows = {}
 for name in names:
     settings = configure(preset, dataset, name)
-    first = first_cycle(settings).training
-    more = f" + {settings.training.steps:,}" if settings.training.continues else ""
-    rows[tables.LABELS[name]] = vars(first) | {"steps": f"{first.steps:,}{more}"}
+    cycles, cycle = [], settings
+    while cycle:
+        cycles, cycle = [f"{cycle.training.steps:,}", *cycles], continued(cycle)
+    rows[tables.LABELS[name]] = vars(first_cycle(settings).training) | {"steps": " + ".join(cycles)}
 table = pd.DataFrame(rows).T[["steps", "batch", "optimiser", "learning_rate", "kl_warmup"]].astype(str)
 table.loc[[tables.LABELS["skd"], tables.LABELS["mocogan"]], "kl_warmup"] = "·"  # no KL term
 table

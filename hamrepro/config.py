@@ -62,7 +62,8 @@ class TrainConfig:
         schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).
         windows: `first`, frames 1..8; `cyclic`, half of the windows begin at a random phase (Deviation D13);
             `random`, any window of a longer take.
-        decoded_frames ... kl_frames, prior_states, periods, content_mmd: see `hamrepro.elbo.Estimate`.
+        decoded_frames ... kl_frames, prior_states, periods, content_mmd, content_adversary: see
+            `hamrepro.elbo.Estimate`.
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
         continues: the model whose run gives the first weights, same preset, data set and seed (Deviation D19).
         precision: `auto` (two-second calibration), `float32`, `bfloat16`. checkpoint_every: steps between checkpoints.
@@ -85,6 +86,7 @@ class TrainConfig:
     prior_states: float = 0.0
     periods: int = 1
     content_mmd: float = 0.0
+    content_adversary: float = 0.0
     continues: str = ""
     precision: str = "auto"
     checkpoint_every: int = 500
@@ -95,7 +97,7 @@ class TrainConfig:
         check(self, whole(1, optional=True), "decoded_frames")
         check(self, number(above=0), "learning_rate", "muon_learning_rate")
         check(self, number(above=0, optional=True), "scale_learning_rate")
-        check(self, weight, "content_mmd")
+        check(self, weight, "content_mmd", "content_adversary")
         check(self, numbers(decay, 2), "betas")
         check(self, share, "single_frame_content", "kl_warmup", "prior_states")
         check(self, text, "continues")
@@ -144,5 +146,6 @@ class RunConfig:
 
     @property
     def sha256(self) -> str:
-        """Hash of the settings; a checkpoint of another hash is refused."""
-        return sha256(dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+        """Hash of the settings, the same for equal ones (1 and 1.0); a checkpoint of another hash is refused."""
+        settings = loads(dumps(asdict(self)), parse_int=float)
+        return sha256(dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -10,7 +10,7 @@ from torch import nn
 from hamrepro import checkpoint, records
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
-from hamrepro.presets import first_cycle
+from hamrepro.presets import continued
 from hamrepro.shipping import last_weights
 from hamrepro.train import run_folder, train
 
@@ -25,7 +25,7 @@ def train_all_cycles(
     device: str = "cpu",
     stop_after: float | None = None,
 ) -> tuple[nn.Module, bool]:
-    """`train`, and before it the run that this one continues, unless that is finished or shipped. Deviation D19.
+    """`train`, and before it the run that this one continues, unless that is finished or shipped. Deviations D19, D24.
 
     Args:
         runs: every run has its folder there. weights: shipped ones. stop_after: seconds, of all cycles together.
@@ -38,7 +38,7 @@ def train_all_cycles(
     """
     began, first, folder = time.monotonic(), None, run_folder(runs, config, seed)
     if config.training.continues and checkpoint.load_latest(folder, config.sha256) is None:
-        before = first_cycle(config)
+        before = continued(config)
         if not records.weights_path(before.preset, before.dataset, before.model, seed, weights).exists():
             options = {"weights": weights, "device": device, "stop_after": stop_after}
             model, done = train_all_cycles(before, seed, clip_set, runs, **options)

@@ -33,6 +33,7 @@ class Halo(nn.Module):
         self.position = PositionNetwork(config)
         self.momentum = MomentumNetwork(config)
         self.operators = dynamics(config.actions, config.half_dimension, config.family, config.start)
+        self.adversary: nn.Module | None = None  # with `content_adversary`
         self.decoder = Decoder(config, config.content + config.actions * config.half_dimension)
 
     def _check(self, clips: Tensor, action: Tensor, least_frames: int = 1, least_clips: int = 1) -> None:
@@ -133,6 +134,9 @@ class Halo(nn.Module):
         if estimate.content_mmd:
             terms["content_mmd"] = discrepancy(posterior.content.mean, action, self.config.actions)
             terms["loss"] = terms["loss"] + estimate.content_mmd * terms["content_mmd"]
+        if estimate.content_adversary:
+            told = self.adversary(posterior.content, action, estimate.content_adversary, noise("adversary"))
+            terms |= {"content_adversary": told, "loss": terms["loss"] + told}
         return terms
 
     def _kl_of_all_frames(self, features: Tensor, action: Tensor, cyclic: Tensor | None) -> dict[str, Tensor]:
@@ -233,10 +237,10 @@ class Halo(nn.Module):
         return self.decode(z, self.positions(posterior.mean_state(), action, posterior.reference, frames))
 
     def matrices(self) -> list[str]:
-        """Names of the weights a matrix optimiser may take: all but H and the layers that touch pixels."""
-        pixels = (self.encoder[0].weight, self.decoder[-3].weight)
-        named = self.named_parameters()
-        return [n for n, p in named if p.ndim > 1 and not n.startswith("operators") and all(p is not q for q in pixels)]
+        """Names of the weights a matrix optimiser may take: not H, the adversary or the layers that touch pixels."""
+        kept = [self.encoder[0].weight, self.decoder[-3].weight, *self.operators.parameters()]
+        kept += self.adversary.parameters() if self.adversary else []
+        return [n for n, p in self.named_parameters() if p.ndim > 1 and all(p is not q for q in kept)]
 
     def diagnostics(self) -> dict[str, float]:
         """What to log beside the loss: the growth rate max Re(lambda) of every operator, per frame."""

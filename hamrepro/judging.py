@@ -22,6 +22,7 @@ from hamrepro.evaluate import subset
 from hamrepro.fitted_prior import fit_prior, with_fitted_prior
 from hamrepro.halo import Halo
 from hamrepro.judges import SHARPENING, TRAINING, Judge, judge_path, load_judge, train_judge
+from hamrepro.leakage import leakage
 from hamrepro.precision import choose_device
 from hamrepro.presets import configure
 from hamrepro.protocols import lacking, supervised
@@ -103,16 +104,16 @@ def judge_shipped(
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
     began = time.monotonic()
     needs_bank = not lacking(network, "A-bank") and (not supervised(network) or bool(lacking(network, "A")))
-    bank = load(dataset, "train") if needs_bank and model not in TRIVIAL else None
-    fitted = fit_prior(network, load(dataset, "train"), device=device) if model not in TRIVIAL else None
+    train = load(dataset, "train") if model not in TRIVIAL else None
+    fitted = fit_prior(network, train, device=device) if train else None
     scores = evaluate_protocols(
-        network, test, sworn, seed=seed, quick=quick, draws=draws, bank=bank, device=device, precision=precision,
-        fitted=with_fitted_prior(network, fitted) if fitted else None,
+        network, test, sworn, seed=seed, quick=quick, draws=draws, bank=train if needs_bank else None,
+        device=device, precision=precision, fitted=with_fitted_prior(network, fitted) if fitted else None,
     )  # fmt: skip
-    if isinstance(network, Halo):
-        for part, entries in scores.items():
-            index = subset(test) if part == "subset" else torch.arange(len(test))
-            entries |= prior_quality(network, test, index, device)
+    for part, entries in scores.items():
+        index = subset(test) if part == "subset" else torch.arange(len(test))
+        entries |= prior_quality(network, test, index, device) if isinstance(network, Halo) else {}
+        entries |= leakage(network, train, test, index, device=device) if fitted else {}
     here = environment(precision, place)
     provenance = records.origin(
         config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"],

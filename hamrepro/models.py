@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from hamrepro.adversary import Adversary
 from hamrepro.baselines.cdsvae import Cdsvae
 from hamrepro.baselines.dsvae import Dsvae
 from hamrepro.baselines.mocogan import Mocogan
@@ -79,6 +80,9 @@ def build(config: RunConfig, seed: int) -> nn.Module:
     before = torch.get_rng_state()
     torch.set_rng_state(generator(seed, "init").get_state())
     try:
-        return ARCHITECTURES[config.model.partition("+")[0]](config.network)
+        model = ARCHITECTURES[config.model.partition("+")[0]](config.network)
+        if config.training.content_adversary:
+            model.adversary = Adversary(config.network.content, config.network.actions)
+        return model
     finally:
         torch.set_rng_state(before)

@@ -44,7 +44,7 @@ def estimate(config: TrainConfig, step: int) -> Estimate:
     frames = (config.decoded_frames, config.content_frames, config.single_frame_content, config.kl_frames)
     periods = 1 + int(risen(0.5) * (config.periods - 1))
     shares = (risen(config.kl_warmup), config.prior_states * risen(0.1))
-    return Estimate(*frames, *shares, periods, config.content_mmd)
+    return Estimate(*frames, *shares, periods, config.content_mmd, config.content_adversary)
 
 
 class Float32Products(TorchFunctionMode):

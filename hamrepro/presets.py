@@ -72,8 +72,9 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-FIRST_CYCLE, SHORT, NO_MMD, BRIEF, LONG, THEN = "first-cycle", "short", "no-mmd", "brief", "long", "second-cycle"
-_CONTENT_MMD = 4000.0
+FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD = "first-cycle", "second-cycle", "short", "no-mmd"
+BRIEF, LONG = "brief", "long"
+_CONTENT_MMD, _CONTENT_ADVERSARY = 4000.0, 1000.0
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -82,11 +83,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "windows-first": {"windows": "first"},
     "adam": {"optimiser": "adam", "schedule": "one-cycle"},
     FIRST_CYCLE: {},
-    SHORT: {},  # the second cycle half as long
+    SECOND_CYCLE: {},  # the first two
+    SHORT: {},  # so, and the second one half as long
     NO_MMD: {},  # and so, without D21
     BRIEF: {},  # a quarter of the first cycle and no second, for ablations
-    LONG: {"content_frames": "apart", "content_mmd": _CONTENT_MMD},  # a first cycle three times as long, no second
-    THEN: {},  # after the long one, the usual second cycle
+    LONG: {"content_frames": "apart", "content_mmd": _CONTENT_MMD},  # a first cycle three times as long, no other
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
@@ -108,6 +109,16 @@ def second_cycle(training: TrainConfig, after: str, tenths: int = 6) -> TrainCon
         training, continues=after, steps=training.steps * tenths // 10, prior_states=0.5, periods=16,
         content_mmd=_CONTENT_MMD, content_frames=content, kl_warmup=0.0, **halved,
     )  # fmt: skip
+
+
+def third_cycle(training: TrainConfig, after: str) -> TrainConfig:
+    """What follows the second cycle: fewer steps still, and an adversary beside the discrepancy. Deviation D24.
+
+    Args:
+        training: of the second cycle. after: the model whose weights it begins with.
+    """
+    steps = training.steps * 5 // 18
+    return replace(training, continues=after, steps=steps, content_adversary=_CONTENT_ADVERSARY)
 
 
 def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
@@ -147,21 +158,27 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         training = replace(training, steps=max(1, training.steps // 4))
     if LONG in variants:
         training = replace(training, steps=3 * training.steps)
-    long, then, shorter = LONG in variants, THEN in variants, {SHORT, NO_MMD} & {*variants}
-    if then and not (long and preset == "laptop" and base.startswith("halo") and training.windows == "cyclic"):
-        raise ConfigError(
-            f"{model} of {preset} on {dataset}", f"+{THEN} only as in halo-sp+{LONG}+{THEN}, laptop, sprites"
-        )
-    once = training.windows != "cyclic" or {FIRST_CYCLE, BRIEF} & {*variants} or (long and not then)
-    if preset == "laptop" and base.startswith("halo") and not once:
-        kept = [variant for variant in variants if variant not in {THEN, *shorter}]
+    long, second, shorter = LONG in variants, SECOND_CYCLE in variants, {SHORT, NO_MMD} & {*variants}
+    in_cycles = preset == "laptop" and base.startswith("halo") and training.windows == "cyclic"
+    if second and not in_cycles:
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{SECOND_CYCLE} only of HALO, laptop, sprites")
+    if in_cycles and not ({FIRST_CYCLE, BRIEF} & {*variants} or (long and not second)):
+        kept = [variant for variant in variants if variant not in {SECOND_CYCLE, *shorter}]
         first = "+".join([base, *kept, *([] if long else [FIRST_CYCLE])])
         training = second_cycle(training, first, 3 if shorter else 2 if long else 6)
         training = replace(training, content_mmd=0.0) if NO_MMD in variants else training
+        if not (second or shorter):
+            training = third_cycle(training, "+".join([base, *kept, SECOND_CYCLE]))
     return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
 
 
-def first_cycle(config: RunConfig) -> RunConfig:
-    """The run that begins from nothing: the one that this run continues (Deviation D19), or itself."""
+def continued(config: RunConfig) -> RunConfig | None:
+    """The run whose weights this one begins with (Deviations D19, D24); None where it begins from nothing."""
     name = config.training.continues
-    return configure(config.preset, config.dataset, name, config.network.actions) if name else config
+    return configure(config.preset, config.dataset, name, config.network.actions) if name else None
+
+
+def first_cycle(config: RunConfig) -> RunConfig:
+    """The run that begins from nothing: what this run continues, or what that does, or itself."""
+    before = continued(config)
+    return first_cycle(before) if before else config

@@ -19,6 +19,7 @@ STREAMS = (
     "augment",  # judges' augmentation
     "faces",  # the procedural renderer of faces
     "content",  # which clips show their content by a single frame
+    "adversary",  # draws of z that the adversary is shown (Deviation D24)
 )
 
 

@@ -14,7 +14,7 @@ from hamrepro.errors import DataError
 from hamrepro.face_sources import drawn
 from hamrepro.judges import judge_path
 from hamrepro.judging import judge_shipped
-from hamrepro.presets import BRIEF, LONG, THEN, configure
+from hamrepro.presets import BRIEF, LONG, SECOND_CYCLE, configure
 from hamrepro.reevaluation import compare_all
 from hamrepro.shipping import evaluate_shipped, record, ship
 from hamrepro.tables import scorecard, table_1
@@ -25,7 +25,7 @@ ABLATED = ("sp", "u", "elliptic", "linear", "gru")
 #             data set               models                  seeds
 EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            ("halo-sp", "halo-u"), (0, 1, 2)),
-    ("sprites",            (f"halo-sp+{LONG}", f"halo-sp+{LONG}+{THEN}", "halo-u+k9"), (0,)),
+    ("sprites",            (f"halo-sp+{LONG}", f"halo-sp+{LONG}+{SECOND_CYCLE}", "halo-u+k9"), (0,)),
     ("sprites",            ("dsvae", "s3vae", "cdsvae", "skd", "mocogan"), (0,)),
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),

@@ -19,7 +19,7 @@ from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import CheckpointError, ConfigError
 from hamrepro.models import build
 from hamrepro.precision import choose_device
-from hamrepro.presets import configure, first_cycle
+from hamrepro.presets import configure, continued
 from hamrepro.train import environment, run_folder
 from hamrepro.tuning import in_tune
 
@@ -61,7 +61,7 @@ def last_weights(
 ) -> tuple[dict[str, Tensor], int, int]:
     """Weights a run ended with, rounded to float16 as they are shipped; clips it had seen, seconds it had taken.
 
-    From the run's folder, else from shipped weights: the same numbers either way.
+    From the run's folder, else from shipped weights: the same numbers either way. Clips and seconds: of all cycles.
 
     Raises:
         CheckpointError: the run is not finished and nothing of it is shipped, or what is shipped is damaged.
@@ -78,7 +78,9 @@ def last_weights(
             raise CheckpointError(f"{shipped.name} is another network", f"{config.model} of today", again) from None
         return tensors, card.get("clips_seen", 0), card.get("train_seconds", 0)
     half = {name: value.half().float() if value.is_floating_point() else value for name, value in exact.items()}
-    return half, meta["step"] * config.training.batch, round(meta["train_seconds"])
+    before = continued(config)
+    clips, seconds = last_weights(before, seed, runs, weights)[1:] if before else (0, 0)
+    return half, clips + meta["step"] * config.training.batch, seconds + round(meta["train_seconds"])
 
 
 def curve_path(preset: str, dataset: str, model: str, seed: int, weights: Path = records.WEIGHTS) -> Path:
@@ -105,16 +107,15 @@ def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: 
         CheckpointError: no finished run in the folder.
     """
     config = configure(preset, dataset, model)
-    saved, clips, seconds = finished(config, seed, runs), 0, 0
-    if config.training.continues:
-        _, clips, seconds = last_weights(first_cycle(config), seed, runs, weights)
+    saved = finished(config, seed, runs)
+    _, clips, seconds = last_weights(config, seed, runs, weights)
     card = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     card |= {
         "config": config.as_dict(),
         "data_sha256": saved[2]["data_sha256"],
         "steps": saved[2]["step"],
-        "clips_seen": saved[2]["step"] * config.training.batch + clips,
-        "train_seconds": round(saved[2]["train_seconds"]) + seconds,
+        "clips_seen": clips,
+        "train_seconds": seconds,
         "trained_on": saved[2]["environment"],
     }
     if dataset == "sprites":

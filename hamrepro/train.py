@@ -161,7 +161,8 @@ def _train(
     keep_freed_memory()
     model, saved = build(config, seed), checkpoint.load_latest(folder, config.sha256)
     if first is not None:
-        model.load_state_dict(first)
+        new = {name: value for name, value in model.state_dict().items() if name.startswith("adversary.")}
+        model.load_state_dict(new | first)
     elif training.continues and saved is None:
         raise ConfigError(f"{config.model} without first weights", f"those of {training.continues}", "hamrepro train")
     model.to(place).train()

@@ -1,4 +1,4 @@
-"""A run of two cycles: the first is trained where it is missing, taken where it is not, and never trained twice."""
+"""A run of several cycles: one is trained where it is missing, taken where it is not, and never trained twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tiny import TinyClips, tiny_config
 
 from hamrepro import checkpoint, continuation, judging, records, shipping
 from hamrepro.errors import CheckpointError, ConfigError
-from hamrepro.presets import FIRST_CYCLE, NO_MMD, SHORT, configure, first_cycle
+from hamrepro.presets import FIRST_CYCLE, NO_MMD, SECOND_CYCLE, SHORT, configure, continued, first_cycle
 from hamrepro.train import run_folder, train
 
 FIRST = tiny_config(model="halo-u+first-cycle", steps=3)
@@ -20,9 +20,14 @@ SECOND = replace(
 )
 
 
+def before(config):
+    return FIRST if config.training.continues else None
+
+
 @pytest.fixture
 def go(monkeypatch, tmp_path):
-    monkeypatch.setattr(continuation, "first_cycle", lambda config: FIRST)
+    for module in (continuation, shipping):
+        monkeypatch.setattr(module, "continued", before)
 
     def run(config=SECOND, seed=0, runs=tmp_path / "runs", **options):
         options = {"weights": tmp_path / "weights"} | options
@@ -60,7 +65,6 @@ def test_shipped_weights_stand_for_the_run(go, tmp_path):
 def test_a_card_counts_the_clips_and_seconds_of_both_cycles(go, tmp_path, monkeypatch):
     go()
     monkeypatch.setattr(shipping, "configure", lambda *names: SECOND)
-    monkeypatch.setattr(shipping, "first_cycle", lambda config: FIRST)
     path = shipping.ship(SECOND.preset, SECOND.dataset, SECOND.model, 0, tmp_path / "runs", tmp_path / "weights")
     assert json.loads(path.with_suffix(".json").read_text())["clips_seen"] == (3 + 2) * FIRST.training.batch
 
@@ -84,15 +88,20 @@ def test_no_run_continues_from_nothing(tmp_path):
         train(SECOND, 0, TinyClips(), tmp_path / "run")
 
 
-@pytest.mark.parametrize("model", ["halo-sp", "halo-u", "halo-linear", "halo-sp+adam"])
-def test_laptop_trains_halo_on_cycles_in_two(model):
-    config, first = (configure("laptop", "sprites", name) for name in (model, f"{model}+{FIRST_CYCLE}"))
-    assert config.training.continues == first.model and first_cycle(config) == first_cycle(first) == first
-    assert config.training.learning_rate == first.training.learning_rate / 2
-    assert (config.training.steps, first.training.prior_states) == (first.training.steps * 6 // 10, 0.0)
-    assert (config.training.content_mmd, first.training.content_mmd) == (4000.0, 0.0)
+@pytest.mark.parametrize("model", ["halo-sp", "halo-u", "halo-linear", "halo-sp+adam", "halo-u+k9"])
+def test_laptop_trains_halo_on_cycles_in_three(model):
+    third = configure("laptop", "sprites", model)
+    second, first = (configure("laptop", "sprites", f"{model}+{name}") for name in (SECOND_CYCLE, FIRST_CYCLE))
+    assert (continued(third), continued(second), continued(first)) == (second, first, None)
+    assert first_cycle(third) == first_cycle(second) == first_cycle(first) == first
+    rates = third.training.learning_rate, second.training.learning_rate
+    assert rates == (first.training.learning_rate / 2,) * 2
+    assert [cycle.training.steps for cycle in (first, second, third)] == [3000, 1800, 500]
+    assert [cycle.training.prior_states for cycle in (first, second, third)] == [0.0, 0.5, 0.5]
+    assert [cycle.training.content_mmd for cycle in (first, second, third)] == [0.0, 4000.0, 4000.0]
+    assert [cycle.training.content_adversary for cycle in (first, second, third)] == [0.0, 0.0, 1000.0]
     short, without = (configure("laptop", "sprites", f"{model}+{variant}") for variant in (SHORT, NO_MMD))
-    assert short.training == replace(config.training, steps=config.training.steps // 2)
+    assert short.training == replace(second.training, steps=second.training.steps // 2)
     assert without.training == replace(short.training, content_mmd=0.0)
 
 
@@ -120,24 +129,24 @@ def test_long_is_three_times_the_first_cycle_with_content_that_must_not_tell_the
 
 
 def test_after_the_long_cycle_comes_the_usual_second_one():
-    config, usual = (configure("laptop", "sprites", name) for name in ("halo-sp+long+second-cycle", "halo-sp"))
+    config, usual = (configure("laptop", "sprites", f"halo-sp{name}+second-cycle") for name in ("+long", ""))
     assert config.training == replace(usual.training, continues="halo-sp+long")
     assert first_cycle(config).training == configure("laptop", "sprites", "halo-sp+long").training
 
 
 @pytest.mark.parametrize(
     "names",
-    [("laptop", "sprites", "halo-sp+second-cycle"), ("paper", "sprites", "halo-sp+long+second-cycle"),
+    [("laptop", "sprites", "dsvae+second-cycle"), ("paper", "sprites", "halo-sp+long+second-cycle"),
      ("laptop", "sprites", "dsvae+long+second-cycle"), ("laptop", "faces-procedural", "halo-u+long+second-cycle")],
 )  # fmt: skip
-def test_a_second_cycle_of_its_own_is_asked_for_only_after_the_long_one(names):
+def test_a_second_cycle_is_refused_where_there_is_none(names):
     with pytest.raises(ConfigError, match="second-cycle"):
         configure(*names)
 
 
-def test_recompute_goes_through_both_cycles_and_leaves_weights_and_record(monkeypatch, tmp_path):
-    monkeypatch.setattr(continuation, "first_cycle", lambda config: FIRST)
-    monkeypatch.setattr(shipping, "first_cycle", lambda config: FIRST)
+def test_recompute_goes_through_all_cycles_and_leaves_weights_and_record(monkeypatch, tmp_path):
+    for module in (continuation, shipping):
+        monkeypatch.setattr(module, "continued", before)
     for module in (judging, shipping):
         monkeypatch.setattr(module, "configure", lambda *names: SECOND)
         monkeypatch.setattr(module, "load", lambda *names: TinyClips())

@@ -1,0 +1,43 @@
+"""An adversary that reads the action off the content, against an encoder that must not let it. Deviation D24."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from hamrepro.gaussian import Gaussian
+
+DRAWS = 8  # of z, a clip; with one it takes four times as long to learn what there is to see
+
+
+def reversed_gradient(x: Tensor, weight: float) -> Tensor:
+    """x itself, whose gradient comes back as minus `weight` times what it was. Ganin et al. 2016."""
+    return x.detach() - weight * (x - x.detach())
+
+
+class Adversary(nn.Module):
+    """Tells the action from draws of z, which is what the decoder sees; not a linear matter, so two hidden layers.
+
+    Args:
+        content: |Z|. actions: K. width: of the hidden layers.
+    """
+
+    def __init__(self, content: int, actions: int, width: int = 256) -> None:
+        super().__init__()
+        inner = (nn.Linear(content, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+        self.layers = nn.Sequential(*inner, nn.Linear(width, actions))
+
+    def forward(self, content: Gaussian, action: Tensor, weight: float, noise: torch.Generator) -> Tensor:
+        """Cross-entropy in nats, a scalar: ln K where z does not tell u. Its own weights lower it.
+
+        Args:
+            content: q(z | x), (B, |Z|), which gets `weight` times the opposite gradient. action: u (B,).
+        """
+        with torch.autocast(action.device.type, enabled=False):
+            z = torch.stack([
+                content.sample(torch.randn(content.mean.shape, generator=noise).to(action.device))
+                for _ in range(DRAWS)
+            ])  # fmt: skip
+            answers = self.layers(reversed_gradient(z.to(self.layers[0].weight.dtype), weight))
+            return cross_entropy(answers.flatten(0, 1), action.repeat(DRAWS))
