@@ -112,13 +112,13 @@ def second_cycle(training: TrainConfig, after: str, tenths: int = 6) -> TrainCon
 
 
 def third_cycle(training: TrainConfig, after: str) -> TrainConfig:
-    """What follows the second cycle: fewer steps still, and an adversary beside the discrepancy. Deviation D24.
+    """What follows the second cycle: fewer steps still, and an adversary in place of the discrepancy. Deviation D24.
 
     Args:
         training: of the second cycle. after: the model whose weights it begins with.
     """
     steps = training.steps * 5 // 18
-    return replace(training, continues=after, steps=steps, content_adversary=_CONTENT_ADVERSARY)
+    return replace(training, continues=after, steps=steps, content_mmd=0.0, content_adversary=_CONTENT_ADVERSARY)
 
 
 def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
