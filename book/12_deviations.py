@@ -177,11 +177,11 @@ torch.set_default_dtype(torch.float64)
 #
 # $$\min_\psi\; -\mathbb E_{q_\phi(\mathbf z \mid \mathbf x)}\log r_\psi(\mathbf u \mid \mathbf z),
 # \qquad
-# \min_{\theta, \phi}\; -\mathcal L(\theta, \phi) + 4{,}000\, \mathrm{MMD}^2 + \lambda\, \mathbb E_{q_\phi(\mathbf z \mid \mathbf x)}\log r_\psi(\mathbf u \mid \mathbf z),$$
+# \min_{\theta, \phi}\; -\mathcal L(\theta, \phi) + \lambda\, \mathbb E_{q_\phi(\mathbf z \mid \mathbf x)}\log r_\psi(\mathbf u \mid \mathbf z),$$
 #
-# $\lambda$ = 1,000, in one backward pass, by the reversed gradient of {cite:t}`ganin2016domain`. {cite:t}`lample2017fader` keep a code apart from attributes by the same game. The reader sees *draws* of
+# $\lambda$ = 1,000 (twice that, with the discrepancy kept beside it, did no better on validation characters), in one backward pass, by the reversed gradient of {cite:t}`ganin2016domain`. {cite:t}`lample2017fader` keep a code apart from attributes by the same game. The reader sees *draws* of
 # $\mathbf z$, eight a clip, as the decoder does: a posterior mean may tell what its noise then hides, and does. In training its cross-entropy is logged; at
-# $\ln K$ = 1.099 nats there is nothing left to be told. It needs no label but $\mathbf u$, adds 1 % to the time of a step, and is no part of the model that draws.
+# $\ln K$ = 1.099 nats there is nothing left to be told. It needs no label but $\mathbf u$, and is no part of the model that draws.
 # The variant `+second-cycle` is the model before it.
 #
 # ## Errata of the paper

@@ -135,20 +135,31 @@ def recompute(
     runs: Path = records.ROOT / "runs",
     weights: Path = records.WEIGHTS,
     results: Path = records.RESULTS,
+    judges: Path = records.WEIGHTS,
+    device: str = "cpu",
+    stop_after: float | None = None,
+    keep: bool = False,
 ) -> bool:
     """Train one model, or go on with its training; once it is finished, ship it and write its record.
 
     Tables 1 and 2 both, the latter where the data set has a judge.
 
+    Args:
+        weights, results: where to. judges: folder of the judges'. stop_after: seconds of training.
+        keep: what its record holds already, rather than score it again.
+
     Returns:
         Whether the training is finished.
     """
-    config = configure(preset, dataset, model)
-    finished = train_all_cycles(config, seed, load(dataset, "train"), runs, weights=weights)[1]
-    if finished:
-        names = (preset, dataset, model, seed)
+    config, names, scores = configure(preset, dataset, model), (preset, dataset, model, seed), {}
+    options = {"weights": weights, "device": device, "stop_after": stop_after}
+    if not train_all_cycles(config, seed, load(dataset, "train"), runs, **options)[1]:
+        return False
+    if keep and records.record_path(*names, results).exists():
+        scores = records.read(*names, results)["metrics"]
+    else:
         ship(*names, runs, weights)
-        record(evaluate_shipped(*names, weights=weights), results=results)
-        if judge_path(dataset, weights=weights).exists():
-            record(judge_shipped(*names, weights=weights, judges=weights), results=results)
-    return finished
+        record(evaluate_shipped(*names, device=device, weights=weights), results=results)
+    if judge_path(dataset, weights=judges).exists() and not any(key.startswith("accuracy/") for key in scores):
+        record(judge_shipped(*names, device=device, weights=weights, judges=judges), results=results)
+    return True

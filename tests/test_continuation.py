@@ -151,6 +151,7 @@ def test_recompute_goes_through_all_cycles_and_leaves_weights_and_record(monkeyp
         monkeypatch.setattr(module, "configure", lambda *names: SECOND)
         monkeypatch.setattr(module, "load", lambda *names: TinyClips())
     places = {"runs": tmp_path / "runs", "weights": tmp_path / "weights", "results": tmp_path / "results"}
+    places["judges"] = tmp_path
     names = (SECOND.preset, SECOND.dataset, SECOND.model, 0)
     assert judging.recompute(*names, **places)
     assert run_folder(places["runs"], FIRST, 0).exists()

@@ -3,7 +3,7 @@
 import pytest
 from tiny import TinyClips, tiny_config
 
-from hamrepro import records, reproduce, shipping
+from hamrepro import judging, records, reproduce, shipping
 from hamrepro.errors import DataError
 from hamrepro.judges import judge_path
 
@@ -32,13 +32,16 @@ def retrained(monkeypatch, tmp_path):
             raise DataError("no sheets", "LPC sheets", "make data")
         return TinyClips()
 
-    kinds = (("sprites", ("halo-sp",), (0,)), ("sprites-procedural", ("halo-u", "halo-sp+long"), (0, 1)))
+    kinds = (
+        ("sprites", ("halo-sp",), (0,)),
+        ("sprites-procedural", ("halo-u", "halo-sp+long", "halo-u+second-cycle"), (0, 1)),
+    )
     monkeypatch.setattr(reproduce, "EXPERIMENTS", kinds)
-    monkeypatch.setattr(reproduce, "judge_shipped", judge)
-    monkeypatch.setattr(reproduce, "judge_path", lambda dataset: judge_path("sprites"))
-    monkeypatch.setattr(reproduce, "load", clips)
-    monkeypatch.setattr(shipping, "load", lambda *names: TinyClips())
-    for module in (reproduce, shipping):
+    monkeypatch.setattr(judging, "judge_shipped", judge)
+    monkeypatch.setattr(judging, "judge_path", lambda dataset, weights: judge_path("sprites"))
+    for module in (reproduce, judging, shipping):
+        monkeypatch.setattr(module, "load", clips)
+    for module in (reproduce, judging, shipping):
         monkeypatch.setattr(module, "configure", lambda preset, dataset, model: tiny_config(model=model))
     return lambda **options: reproduce.retrain("smoke", tmp_path, **options), judged, tmp_path / "smoke"
 
@@ -47,7 +50,11 @@ def test_retrain_leaves_weights_and_both_tables_and_does_nothing_twice(retrained
     retrain, judged, place = retrained
     assert retrain()
     said = capsys.readouterr().out
-    assert "[1 of 3] smoke sprites halo-sp seed 0\n   not run: no sheets" in said and "+long" not in said
+    assert (
+        "[1 of 3] smoke sprites halo-sp seed 0\n   not run: no sheets" in said
+        and "+long" not in said
+        and "+second" not in said
+    )
     assert judged == [("halo-u", seed, records.WEIGHTS) for seed in (0, 1)], "by the shipped judges"
     names = ("smoke", "sprites-procedural", "halo-u", 1)
     scores = records.read(*names, place / "results")["metrics"]
@@ -61,7 +68,7 @@ def test_retrain_leaves_weights_and_both_tables_and_does_nothing_twice(retrained
 def test_retrain_judges_what_was_only_evaluated(retrained, monkeypatch):
     retrain, judged, place = retrained
     with monkeypatch.context() as without:
-        without.setattr(reproduce, "judge_path", lambda dataset: place / "no judge")
+        without.setattr(judging, "judge_path", lambda dataset, weights: place / "no judge")
         assert retrain() and not judged
     assert retrain() and len(judged) == 2
 
@@ -69,6 +76,6 @@ def test_retrain_judges_what_was_only_evaluated(retrained, monkeypatch):
 def test_retrain_stops_where_a_training_does(retrained, monkeypatch):
     retrain, judged, place = retrained
     with monkeypatch.context() as short:
-        short.setattr(reproduce, "train_all_cycles", lambda *words, stop_after, **more: (None, stop_after > 1))
+        short.setattr(judging, "train_all_cycles", lambda *words, stop_after, **more: (None, stop_after > 1))
         assert not retrain(stop_after=0.5) and not judged and not (place / "results").exists()
     assert retrain() and len(judged) == 2
