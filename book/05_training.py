@@ -31,15 +31,13 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from hamrepro import records
+from hamrepro import judging, records
 from hamrepro.batches import draw_batch
 from hamrepro.checkpoint import load_latest
-from hamrepro.continuation import train_all_cycles
 from hamrepro.datasets import load
 from hamrepro.models import build
 from hamrepro.presets import PRESETS, configure
 from hamrepro.randomness import generator
-from hamrepro.shipping import evaluate_shipped, record, ship
 from hamrepro.train import train
 
 plt.style.use("hamrepro.book")
@@ -54,7 +52,7 @@ pd.set_option("display.width", 160, "display.max_columns", 12)
 # table, baseline or not, is trained with the same preset.
 
 # %%
-# Of HALO in `laptop` this is the first cycle; the second is described with the runs below.
+# Of HALO in `laptop` this is the first cycle; the others are described with the runs below.
 recipes = {name: asdict(training) for name, (network, training) in PRESETS.items()}
 pd.DataFrame(recipes).drop(["checkpoint_every", "continues"]).fillna("-").astype(str)
 
@@ -150,11 +148,7 @@ pd.Series({"finished at once": finished, "finished after going on": finished_lat
 
 # %%
 if recompute:
-    runs = records.ROOT / "runs"
-    _, finished = train_all_cycles(configure(preset, dataset, model), seed, load(dataset, "train"), runs)
-    if finished:
-        ship(preset, dataset, model, seed, runs)
-        record(evaluate_shipped(preset, dataset, model, seed))
+    judging.recompute(preset, dataset, model, seed)
 
 # %%
 rows = {}
