@@ -208,8 +208,8 @@ far = {name: {head: tables.Cell(preset, dataset, name, *place).text() for head, 
 pd.DataFrame(far).T.pipe(tables.briefly)
 
 # %% [markdown]
-# The second cycle takes back a little of the drawing, as it does after the short one, and leaves it within the paper's own spread; what it gives for that is the best separation
-# of the book. What remains is PSNR. A mean of logarithms is never less than the logarithm of the mean, so an MSE allows for PSNRs from its own upwards, the higher the more uneven the frames are:
+# The second cycle takes back a little of the drawing, as it does after the short one, and leaves it within the paper's own spread; what it gives for that is separation as
+# good as any in the book. What remains is PSNR. A mean of logarithms is never less than the logarithm of the mean, so an MSE allows for PSNRs from its own upwards, the higher the more uneven the frames are:
 
 # %%
 def decibels(psnr, mse):
