@@ -488,8 +488,8 @@ def by_seed(variant):
 by_seed("+second-cycle")
 
 # %% [markdown]
-# The linear reader finds next to nothing, in any run: this is what the discrepancy has achieved. The other finds, in the runs that fail, most of it; in the run
-# that is right throughout, nothing. The action is written into $\mathbf z$ *relative to the character*. A kernel as wide as all contents together does not resolve that, and a batch of
+# The linear reader finds next to nothing, in any run: this is what the discrepancy has achieved. The other finds most of it in the two runs that fail,
+# part of it in the two that fail a little, and nothing in the two that are right throughout. The action is written into $\mathbf z$ *relative to the character*. A kernel as wide as all contents together does not resolve that, and a batch of
 # 48 clips, with hardly a character twice, does not show it. A decoder does, and so does any reader with hidden layers.
 #
 # Hence the third cycle ({ref}`D24 <d24>`): such a reader is trained along, the encoder gets its gradient reversed, and 500 steps later
