@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from hamrepro.gaussian import Gaussian
 
-DRAWS = 8  # of z, a clip; with one it takes four times as long to learn what there is to see
+DRAWS = 8  # of z, a clip; with one it is slower to learn what there is to see
 
 
 def reversed_gradient(x: Tensor, weight: float) -> Tensor:
