@@ -180,7 +180,8 @@ pd.DataFrame(growth).T if growth else measured("growth/")
 
 # %%
 quality = {key: {
-    "median": bench.shown(entry["value"], "s"), "runs": entry["n"],
+    "median": bench.shown(entry["value"], "s"), "runs": entry["n"], "steps of": entry["steps"],
+    "reached at step": ", ".join(str(run["steps"] or "–") for run in entry["runs"]),
     "each": ", ".join(bench.shown(run["seconds"], "s") if run["seconds"] else "not reached"
                       for run in entry["runs"])}
     for key, entry in entries("quality/")}  # fmt: skip

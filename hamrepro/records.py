@@ -77,7 +77,7 @@ def origin(**more: Any) -> dict[str, Any]:
 def write(path: Path, record: dict[str, Any], results: Path | None = None) -> None:
     """Write a record, or add its metrics to the one that is there, and list its hash in SHA256SUMS.
 
-    Metrics of the same key are replaced; metrics of other weights or other data are dropped.
+    Metrics of the same key are replaced, of other weights or data dropped; one that stays names the commit it is from.
 
     Raises:
         RecordError: the record there is damaged or was edited, or a value is not a number.
@@ -90,9 +90,11 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
             if all(
                 old["provenance"].get(key) == new["provenance"].get(key) for key in ("weights_sha256", "data_sha256")
             ):
-                for part in ("metrics", "subset", "provenance"):
-                    if part in old or part in new:
-                        new[part] = old.get(part, {}) | new.get(part, {})
+                before, now = old["provenance"], new["provenance"]
+                since = {"commit": before["commit"]} if before.get("commit") != now.get("commit") else {}
+                for part in {"metrics", "subset"} & old.keys():
+                    new[part] = {key: since | entry for key, entry in old[part].items()} | new.get(part, {})
+                new["provenance"] = before | now
         text = as_text(new, path.name)
         write_atomically(path, text.encode())
         if results is not None:

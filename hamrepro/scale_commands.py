@@ -44,6 +44,7 @@ def quality(
     runs: Annotated[int, typer.Option(min=1, help="seeds 0, 1, ...")] = 3,
     device: Device = "cpu",
     every: Annotated[int, typer.Option(min=1, help="steps between looks, which are not timed")] = 100,
+    steps: Annotated[int | None, typer.Option(min=1, help="of one run; default: the preset's first cycle")] = None,
     out: Annotated[Path | None, typer.Option(help="where to write; default: data/results/bench")] = None,
 ) -> None:
     """Seconds of training to a quality on validation characters, kept in this machine's benchmark record."""
@@ -52,7 +53,7 @@ def quality(
     from hamrepro.time_to_quality import time_to_quality
 
     place = choose_device(device)
-    entries = time_to_quality(preset, dataset, model, target, runs, device=device, every=every)
+    entries = time_to_quality(preset, dataset, model, target, runs, device=device, every=every, steps=steps)
     for name, row in rows(entries).items():
         typer.echo(f"{name}: {row['median']} ({row['quartiles']}), n {row['n']}")
     typer.echo(keep(entries, place, out))

@@ -96,7 +96,7 @@ def time_to_quality(
     Its `value` is the median over the runs, or None where one of them did not get there; every run is kept.
 
     Args:
-        steps: updates of a run, where not the preset's.
+        steps: updates of a run, and the length of its learning rate's cycle, where not the preset's.
 
     Raises:
         ConfigError: an unknown name or target. DataError: no data.
@@ -116,4 +116,5 @@ def time_to_quality(
     else:
         entry = quartiles(seconds, "s")
     entry |= {"runs": found, "steps": config.training.steps, "every": every, "clips": clips}
-    return {f"quality/{target} {preset} {dataset} {model}": entry}
+    schedule = f", {steps} steps" if steps is not None else ""
+    return {f"quality/{target} {preset} {dataset} {model}{schedule}": entry}

@@ -74,6 +74,17 @@ def test_evaluations_of_one_run_merge(results):
     assert read["provenance"]["judge_sha256"] == "j"
 
 
+def test_a_metric_that_stays_names_the_commit_it_was_measured_at(results):
+    both = {"ssim/clip/1-8": entry(0.9), "ssim/clip/9-16": entry(0.8)}
+    write(results, result(metrics=both, subset={"a": entry(0.1)}, origin={"commit": "first"}))
+    for made in ("second", "third"):
+        write(results, result(metrics={"ssim/clip/1-8": entry(0.95), made: entry(0.5)}, origin={"commit": made}))
+    read = records.read(*NAMES, results)
+    measured = {key: value.get("commit", read["provenance"]["commit"]) for key, value in read["metrics"].items()}
+    assert measured == {"ssim/clip/1-8": "third", "ssim/clip/9-16": "first", "second": "second", "third": "third"}
+    assert read["subset"]["a"]["commit"] == "first"
+
+
 @pytest.mark.parametrize("key", ["weights_sha256", "data_sha256"])
 def test_metrics_of_other_weights_or_data_are_dropped(results, key):
     write(results, result(metrics={"old": entry(1.0)}))

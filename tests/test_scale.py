@@ -43,6 +43,12 @@ def test_a_target_not_met_is_no_number(looks):
     assert entry["value"] is None and entry["why"] and entry["runs"][0]["best"] == pytest.approx(0.3)
 
 
+def test_a_shorter_cycle_is_an_entry_of_its_own(looks):
+    found = quality.time_to_quality("smoke", "sprites", "halo-u", "ssim/clip/1-8>=0.15", 1, every=2, steps=4)
+    entry = found["quality/ssim/clip/1-8>=0.15 smoke sprites halo-u, 4 steps"]
+    assert entry["steps"] == entry["runs"][0]["steps"] == 4
+
+
 @pytest.mark.parametrize("target", ["ssim", "ssim/clip/1-8", "mse/clip/1-8>=1", "ssim/all/1-8>=1", "ssim/clip/1-8>=x"])
 def test_an_unreadable_target_is_refused(target):
     with pytest.raises(ConfigError, match="target"):
