@@ -35,9 +35,6 @@ class Adversary(nn.Module):
             content: q(z | x), (B, |Z|), which gets `weight` times the opposite gradient. action: u (B,).
         """
         with torch.autocast(action.device.type, enabled=False):
-            z = torch.stack([
-                content.sample(torch.randn(content.mean.shape, generator=noise).to(action.device))
-                for _ in range(DRAWS)
-            ])  # fmt: skip
+            z = content.draws(DRAWS, noise)
             answers = self.layers(reversed_gradient(z.to(self.layers[0].weight.dtype), weight))
             return cross_entropy(answers.flatten(0, 1), action.repeat(DRAWS))

@@ -27,6 +27,11 @@ class Gaussian(NamedTuple):
             raise ShapeError(f"noise {tuple(noise.shape)}", f"{tuple(self.mean.shape)}")
         return self.mean + self.log_std.exp() * noise
 
+    def draws(self, count: int, noise: torch.Generator) -> Tensor:
+        """Reparametrised draws (count, ..., n); the noise is drawn on the CPU, the same for every device."""
+        shape, device = self.mean.shape, self.mean.device
+        return torch.stack([self.sample(torch.randn(shape, generator=noise).to(device)) for _ in range(count)])
+
     def kl(self) -> Tensor:
         """KL[q || N(0, I)] in nats, summed over the last axis (...,). Paper: Eq. (17)."""
         twice = 2 * self.log_std

@@ -26,7 +26,7 @@ from hamrepro.leakage import leakage
 from hamrepro.precision import choose_device
 from hamrepro.presets import configure
 from hamrepro.protocols import lacking, supervised
-from hamrepro.shipping import evaluate_shipped, load_shipped, record, ship
+from hamrepro.shipping import evaluate_shipped, load_shipped, record, scored, ship
 from hamrepro.train import environment
 
 
@@ -114,17 +114,10 @@ def judge_shipped(
         index = subset(test) if part == "subset" else torch.arange(len(test))
         entries |= prior_quality(network, test, index, device) if isinstance(network, Halo) else {}
         entries |= leakage(network, train, test, index, device=device) if fitted else {}
-    here = environment(precision, place)
-    took = "judge_seconds_subset" if quick else "judge_seconds"
-    provenance = records.origin(
-        config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"],
-        **{f"judge{suffix.replace('-', '_')}_sha256": judge.card["sha256"] for suffix, judge in sworn.items()},
-        hardware=card.get("trained_on", here)["hardware"], versions=here["versions"],
-        train_seconds=card.get("train_seconds", 0), clips_seen=card.get("clips_seen", 0),
-        **{"judged_on": here["hardware"], took: round(time.monotonic() - began)},
-    )  # fmt: skip
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
-    return {**names, "metrics": {}, **scores, "provenance": provenance}
+    took, here = round(time.monotonic() - began), environment(precision, place)
+    named = {f"judge{suffix.replace('-', '_')}_sha256": judge.card["sha256"] for suffix, judge in sworn.items()}
+    return scored("judge", names, scores, card, test, here, took, quick=quick, **named)
 
 
 def recompute(

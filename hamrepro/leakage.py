@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hamrepro import metrics
+from hamrepro.adversary import DRAWS
 from hamrepro.aggregate_posterior import posteriors
 from hamrepro.baselines.sequential import SequentialVae
 from hamrepro.datasets import ClipSet
@@ -20,14 +21,12 @@ from hamrepro.halo import Halo
 from hamrepro.randomness import generator
 
 CLIPS = 1500  # that readers learn from, at most
-DRAWS = 8  # of z, a clip
 
 
 def _draws(content: Gaussian, noise: torch.Generator) -> NDArray[np.float32]:
     if not all(bool(part.isfinite().all()) for part in content):
         raise NonFiniteError("a posterior that is NaN or infinite", "finite ones", "look at the weights")
-    z = (content.sample(torch.randn(content.mean.shape, generator=noise)) for _ in range(DRAWS))
-    return torch.stack([*z]).flatten(0, 1).numpy()
+    return content.draws(DRAWS, noise).flatten(0, 1).numpy()
 
 
 def leakage(

@@ -195,15 +195,35 @@ def evaluate_shipped(
         generate, test, quick=quick, device=device, conditionings=conditionings, label=label,
         tuned=evaluate.of_model(tuned) if tuned else None,
     )  # fmt: skip
-    here = environment("float32", place)
-    took = "evaluate_seconds_subset" if quick else "evaluate_seconds"
+    names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
+    took = round(time.monotonic() - began)
+    return scored("evaluate", names, scores, card, test, environment("float32", place), took, quick=quick)
+
+
+def scored(
+    verb: str,
+    names: dict[str, Any],
+    scores: dict[str, Any],
+    card: dict[str, Any],
+    test: ClipSet,
+    here: dict[str, Any],
+    seconds: int,
+    *,
+    quick: bool,
+    **more: Any,
+) -> Result:
+    """A record of what was just measured.
+
+    Args:
+        verb: `evaluate` or `judge`. names: of the run. card: of the weights. here: the environment of the measuring.
+        seconds: it took. quick: on the fixed share only. more: of the provenance.
+    """
     provenance = records.origin(
-        config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"],
+        config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"], **more,
         hardware=card.get("trained_on", here)["hardware"], versions=here["versions"],
         train_seconds=card.get("train_seconds", 0), clips_seen=card.get("clips_seen", 0),
-        **{"evaluated_on": here["hardware"], took: round(time.monotonic() - began)},
+        **{f"{verb.removesuffix('e')}ed_on": here["hardware"], f"{verb}_seconds{'_subset' * quick}": seconds},
     )  # fmt: skip
-    names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     return {**names, "metrics": {}, **scores, "provenance": provenance}
 
 

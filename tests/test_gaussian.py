@@ -132,3 +132,10 @@ def test_wrong_shapes_are_named(call):
     with pytest.raises(ShapeError) as caught:
         call()
     assert caught.value.given and caught.value.expected
+
+
+def test_draws_are_samples_of_noise_in_turn():
+    gaussian = Gaussian(torch.full((5, 3), 2.0), torch.zeros(5, 3))
+    drawn = gaussian.draws(4, torch.Generator().manual_seed(1))
+    noise = torch.Generator().manual_seed(1)
+    assert torch.equal(drawn, torch.stack([2 + torch.randn(5, 3, generator=noise) for _ in range(4)]))
