@@ -244,7 +244,8 @@ tables.briefly(pd.DataFrame(rows).T)
 
 # %%
 wanted = {"linear reader": "leakage/content/linear", "network": "leakage/content/mlp",
-          "C, 3-way": "accuracy/C/3way", "C, own action": "accuracy/C/own-action", "another": "accuracy/C/other-action",
+          "C, 3-way": "accuracy/C/3way", "C, own action": "accuracy/C/own-action",
+          "another": "accuracy/C/other-action",
           "R, 3-way": "accuracy/R/3way", "SSIM, 1–8": "ssim/clip/1-8", "9–16": "ssim/clip/9-16"}  # fmt: skip
 rows = {}
 for name in names[:-1]:
