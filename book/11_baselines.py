@@ -246,7 +246,8 @@ tables.briefly(pd.DataFrame(rows).T)
 wanted = {"linear reader": "leakage/content/linear", "network": "leakage/content/mlp",
           "C, 3-way": "accuracy/C/3way", "C, own action": "accuracy/C/own-action",
           "another": "accuracy/C/other-action",
-          "R, 3-way": "accuracy/R/3way", "SSIM, 1–8": "ssim/clip/1-8", "9–16": "ssim/clip/9-16"}  # fmt: skip
+          "R, 3-way": "accuracy/R/3way",
+          "SSIM, 1–8": "ssim/clip/1-8", "9–16": "ssim/clip/9-16"}  # fmt: skip
 rows = {}
 for name in names[:-1]:
     cells = {head: tables.Cell(preset, dataset, name, key, "subset") for head, key in wanted.items()}
@@ -274,7 +275,8 @@ rows = {}
 for kind, chosen in (("content", eigenvalues[still]), ("motion", eigenvalues[~still])):
     moduli = chosen.abs().sort().values
     rows[kind] = {"eigenvalues": len(moduli), "moduli": f"{moduli[0]:.2f} to {moduli[-1]:.2f}",
-                  "median": f"{moduli.median():.2f}", "largest, after eight frames": f"{moduli[-1] ** 8:.2f}"}  # fmt: skip
+                  "median": f"{moduli.median():.2f}",
+                  "largest, after eight frames": f"{moduli[-1] ** 8:.2f}"}  # fmt: skip
 pd.DataFrame(rows).T
 
 # %% [markdown]
