@@ -153,6 +153,8 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         changes |= _choose("variant", variant, VARIANTS)
     if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
+    if NARROW in variants and (preset != "laptop" or not dataset.startswith(("faces", "mug"))):
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{NARROW} only of faces, laptop")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":

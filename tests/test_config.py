@@ -29,7 +29,8 @@ def test_every_name_of_the_tables_makes_a_run(preset, dataset):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_changes_the_run_and_what_it_names(variant):
     without = "halo-sp+long" if variant == "second-cycle" else "halo-sp"
-    plain, varied = (configure("laptop", "sprites", name) for name in (without, f"{without}+{variant}"))
+    dataset = "faces-procedural" if variant == "narrow" else "sprites"
+    plain, varied = (configure("laptop", dataset, name) for name in (without, f"{without}+{variant}"))
     assert plain.sha256 != varied.sha256
     for name, value in VARIANTS[variant].items():
         assert getattr(varied.network if hasattr(varied.network, name) else varied.training, name) == value
@@ -63,6 +64,13 @@ def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(names):
     with pytest.raises(ConfigError) as caught:
         configure(*names)
     assert "sprites" in caught.value.expected or "one of" in caught.value.expected
+
+
+@pytest.mark.parametrize("names", [("laptop", "sprites", "halo-sp+narrow"), ("paper", "mug", "halo-sp+narrow")])
+def test_a_decoder_that_is_not_wide_has_no_narrow_variant(names):
+    with pytest.raises(ConfigError, match="narrow") as caught:
+        configure(*names)
+    assert "only of faces" in caught.value.expected
 
 
 def test_the_paper_is_the_default():
