@@ -281,5 +281,5 @@ pd.DataFrame(rows).T
 
 # %% [markdown]
 # No mode of motion lasts a cycle. What is called motion has died away before the clip is over, so what must last, the action with it, lies in modes next
-# to 1, which go by the name of content; and frames 9 to 16 are the poorest of the table against a model's own 1 to 8. Operators that cannot
-# leave the unit circle are what HALO has instead. (Its public code trains for 1,000 epochs; 1,600 steps and one seed are no verdict on it.)
+# to 1, which go by the name of content; and frames 9 to 16 are the poorest of the table against a model's own 1 to 8. A Hamiltonian flow has no such way out: where
+# one mode fades another must grow, and under skew $\mathbf H$ none does either. (Its public code trains for 1,000 epochs; 1,600 steps and one seed are no verdict on it.)
