@@ -50,8 +50,10 @@ def judge_clips(
         judge's suffix -> reading -> probabilities (N, C); with 16 frames also under suffix + "-9-16".
     """
     found: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
-    parts, quiet = torch.arange(len(task.groups)).split(BATCH), None if sys.stderr.isatty() else True
-    for rows in tqdm(parts, desc=f"protocol {protocol}", file=sys.stderr, disable=quiet):
+    order, quiet = torch.arange(len(task.groups)), None if sys.stderr.isatty() else True
+    if PROTOCOLS[protocol].verb in getattr(model, "mixes", ()):  # neighbours share their action
+        order = torch.randperm(len(order), generator=generator(0, "order"))
+    for rows in tqdm(order.split(BATCH), desc=f"protocol {protocol}", file=sys.stderr, disable=quiet):
         part = task.take(rows)
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16"):
             clips = make_clips(protocol, model, part, clip_set, frames=frames, noise=noise, bank=bank, device=device)
@@ -60,7 +62,10 @@ def judge_clips(
                 answers = judge.probabilities(clips[:, late * FRAMES : (late + 1) * FRAMES])
                 for reading, answer in answers.items():
                     found.setdefault(suffix + late * LATE, {}).setdefault(reading, []).append(answer)
-    return {suffix: {name: np.concatenate(parts) for name, parts in each.items()} for suffix, each in found.items()}
+    back = order.argsort().numpy()
+    return {
+        suffix: {name: np.concatenate(parts)[back] for name, parts in each.items()} for suffix, each in found.items()
+    }
 
 
 def _strata(task: Task) -> Tensor | None:

@@ -68,6 +68,7 @@ class Skd(Trunk):
 
     supervised = False
     inapplicable: ClassVar = dict.fromkeys(("sample", "with_prior_motion"), "SKD has no prior to draw a motion from")
+    mixes = ("with_prior_content",)  # clips of a batch, which should therefore be a random one
     memory = 0.99
 
     def __init__(self, config: ModelConfig, *, codes: int = 40, static: int = 8) -> None:
