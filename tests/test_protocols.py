@@ -269,3 +269,16 @@ def test_judges_and_clips_of_different_sets(clips, faces):
 def test_unknown_protocol(clips):
     with pytest.raises(ConfigError, match="A-bank"):
         make_task("D", Perfect(), clips, everything(clips))
+
+
+def test_a_model_that_mixes_a_batch_gets_a_random_one_and_every_answer_its_own_clip(clips):
+    class Mixing(Perfect):
+        mixes = ("with_prior_content",)
+        asked: ClassVar = []
+
+        def with_prior_content(self, motion, action, frames, noise):
+            self.asked.append(action)
+            return super().with_prior_content(motion, action, frames, noise)
+
+    assert values(run("B", Mixing(), clips))["accuracy/B/3way"] == 1
+    assert not torch.equal(Mixing.asked[0], clips.targets["action"][: len(Mixing.asked[0])])
