@@ -165,6 +165,7 @@ pd.DataFrame(rows).T
 # | S3VAE, C-DSVAE | mutual information at most $\log M$, standard deviations where they belong | a constant off, log-variance in place of log-sigma |
 # | C-DSVAE | one colour draw and one blur a clip; views do not touch running statistics | precomputed views |
 # | SKD | the operator after training is fitted to a running mean over batches | fitted to each test batch: results depend on its neighbours |
+# | SKD | under B, content is mixed of two clips of a batch drawn at random | of the test batch, in whatever order it comes |
 # | MoCoGAN | kernels of two frames in the clip critic, since T = 8; labels as categories; running mean of weights, noise and 0.9 labels for the critics | T = 16, kernels of four; categories optional |
 # | MoCoGAN | the category goes to the GRU and to the decoder | in the public code to the decoder alone |
 #
