@@ -338,7 +338,7 @@ except CheckpointError as error:
 
 # %% [markdown]
 # Most of what is missing is drawing, then. Sprites differ in colour and have few shapes; faces differ in shape. So the decoder of this preset is
-# wider for faces where pictures are small: 256 and 128 channels at 4×4 and 8×8 pixels for 64 and 64, which costs a fifth of a step. Variant `+narrow` has
+# wider for faces where pictures are small: 256 and 128 channels at 4×4 and 8×8 pixels for 64 and 64, at a somewhat dearer step. Variant `+narrow` has
 # the decoder of Sprites, and 2,100 steps for 3,600. The curves that training left, error of a pixel on $[0, 1]$ out of the reconstruction term, on
 # logarithmic axes, and under them means of 100 steps:
 

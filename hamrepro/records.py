@@ -91,7 +91,7 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
                 old["provenance"].get(key) == new["provenance"].get(key) for key in ("weights_sha256", "data_sha256")
             ):
                 before, now = old["provenance"], new["provenance"]
-                since = {"commit": before["commit"]} if before.get("commit") != now.get("commit") else {}
+                since = {"commit": before["commit"]} if before.get("commit") not in (None, now.get("commit")) else {}
                 for part in {"metrics", "subset"} & old.keys():
                     new[part] = {key: since | entry for key, entry in old[part].items()} | new.get(part, {})
                 new["provenance"] = before | now

@@ -85,6 +85,14 @@ def test_a_metric_that_stays_names_the_commit_it_was_measured_at(results):
     assert read["subset"]["a"]["commit"] == "first"
 
 
+def test_a_record_without_a_commit_is_merged_and_invents_none(results):
+    bare = result(metrics={"old": entry(0.9)})
+    del bare["provenance"]["commit"]
+    write(results, bare)
+    write(results, result(metrics={"new": entry(0.5)}))
+    assert records.read(*NAMES, results)["metrics"] == {"old": entry(0.9), "new": entry(0.5)}
+
+
 @pytest.mark.parametrize("key", ["weights_sha256", "data_sha256"])
 def test_metrics_of_other_weights_or_data_are_dropped(results, key):
     write(results, result(metrics={"old": entry(1.0)}))
