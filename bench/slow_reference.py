@@ -120,9 +120,9 @@ def score(model: Halo, clip_set: Sprites, index: Tensor, frames: int = 16) -> Sc
         clip = torch.from_numpy(
             draw_clips(clip_set, clip_set.groups[number][None], clip_set.targets["action_view"][number][None])
         )
-        given = (clip.float() / 127.5 - 1).permute(0, 1, 4, 2, 3).to(next(model.parameters()).dtype)
-        made = model.generate(given, clip_set.targets["action"][number][None], frames)[0]
-        made = ((made + 1) / 2).clamp(0, 1).double().detach().numpy()
+        given = (clip.float() / 127.5 - 1).permute(0, 1, 4, 2, 3).to(next(model.parameters()))
+        made = model.generate(given, clip_set.targets["action"][number][None].to(given.device), frames)[0]
+        made = ((made + 1) / 2).clamp(0, 1).double().detach().cpu().numpy()
         truth = clip[0].permute(0, 3, 1, 2).numpy()[np.arange(frames) % 8] / 255
         error = ((made - truth) ** 2).mean((1, 2, 3))
         pairs = zip(made, truth, strict=True)

@@ -33,7 +33,7 @@ def levers(on: Conditions) -> Entries:
     Predictions come from operation counts and from the measured limits of the machine, never from the step itself,
     but for the exponentials: their share of it.
     """
-    slow, (config, batch) = reference(), batch_of(on, min(8, on.clips))
+    slow, (config, batch) = reference(), batch_of(on, on.few)
     network, training = config.network, config.training
     precision = choose_precision("auto", on.device)
     rows = [
@@ -106,7 +106,7 @@ def sub_pixel(model: Halo) -> Halo:
 
 @lru_cache(maxsize=1)
 def _step(on: Conditions) -> Work:
-    config, batch = batch_of(on, min(8, on.clips))
+    config, batch = batch_of(on, on.few)
     low = choose_precision("auto", on.device) == "bfloat16"
     return update(halo(config.network, on.device), batch, config.training, low)
 
@@ -140,7 +140,7 @@ def _not_run(why: str) -> dict[str, Any]:
 
 def others(on: Conditions) -> Entries:
     """A step with one change, and without it, by turns; the ratio is what the change gives."""
-    config, batch = batch_of(on, min(8, on.clips))
+    config, batch = batch_of(on, on.few)
     network, training, cuda = config.network, config.training, on.device.type == "cuda"
     low = choose_precision("auto", on.device) == "bfloat16"
 

@@ -10,7 +10,7 @@ import typer
 
 from hamrepro.errors import ConfigError
 
-Preset = Annotated[str, typer.Option(help="smoke, laptop, paper or official")]
+Preset = Annotated[str, typer.Option(help="smoke, laptop, fast, paper or official")]
 Dataset = Annotated[str, typer.Option(help="sprites, sprites-procedural, faces-procedural, mug or own:<folder>")]
 Model = Annotated[str, typer.Option(help="halo-sp, halo-u, ...; variants as in halo-sp+windows-first")]
 Seed = Annotated[int, typer.Option(min=0)]

@@ -12,7 +12,7 @@ from hamrepro.datasets import load
 from hamrepro.errors import DataError
 from hamrepro.face_sources import drawn
 from hamrepro.judging import recompute
-from hamrepro.presets import BRIEF, LONG, SECOND_CYCLE, configure
+from hamrepro.presets import BRIEF, IN_CYCLES, LONG, SECOND_CYCLE, configure
 from hamrepro.reevaluation import compare_all
 from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train
@@ -71,8 +71,8 @@ def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | No
         Whether everything is done.
     """
     began, jobs = time.monotonic(), [(d, m, s) for d, models, seeds in EXPERIMENTS for m in models for s in seeds]
-    own = {LONG, SECOND_CYCLE}  # of laptop's recipe; the other presets have one cycle, long as it is
-    jobs = [job for job in jobs if preset == "laptop" or not own & {*job[1].split("+")}]
+    own = {LONG, SECOND_CYCLE}  # of this recipe; the other presets have one cycle, long as it is
+    jobs = [job for job in jobs if preset in IN_CYCLES or not own & {*job[1].split("+")}]
     weights, results = runs / preset / "weights", runs / preset / "results"
     for number, (dataset, model, seed) in enumerate(jobs, 1):
         print(f"[{number} of {len(jobs)}] {preset} {dataset} {model} seed {seed}", flush=True)

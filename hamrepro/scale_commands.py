@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hamrepro.options import Dataset, Device, Model, Preset, Runs
+from hamrepro.options import Dataset, Device, Model, Preset, Runs, StopAfter
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -40,11 +40,12 @@ def quality(
     preset: Preset = "laptop",
     dataset: Dataset = "sprites",
     model: Model = "halo-sp",
-    target: Annotated[str, typer.Option(help="metric/conditioning/span>=value")] = "ssim/clip/1-8>=0.95",
+    target: Annotated[list[str] | None, typer.Option(help="repeatable; default: ssim/clip/1-8>=0.95")] = None,
     runs: Annotated[int, typer.Option(min=1, help="seeds 0, 1, ...")] = 3,
     device: Device = "cpu",
     every: Annotated[int, typer.Option(min=1, help="steps between looks, which are not timed")] = 100,
     steps: Annotated[int | None, typer.Option(min=1, help="of one run; default: the preset's first cycle")] = None,
+    stop_after: StopAfter = None,
     out: Annotated[Path | None, typer.Option(help="where to write; default: data/results/bench")] = None,
 ) -> None:
     """Seconds of training to a quality on validation characters, kept in this machine's benchmark record."""
@@ -53,7 +54,8 @@ def quality(
     from hamrepro.time_to_quality import time_to_quality
 
     place = choose_device(device)
-    entries = time_to_quality(preset, dataset, model, target, runs, device=device, every=every, steps=steps)
+    targets, options = target or ["ssim/clip/1-8>=0.95"], {"every": every, "steps": steps, "stop_after": stop_after}
+    entries = time_to_quality(preset, dataset, model, targets, runs, device=device, **options)
     for name, row in rows(entries).items():
         typer.echo(f"{name}: {row['median']} ({row['quartiles']}), n {row['n']}")
     typer.echo(keep(entries, place, out))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import isfinite
@@ -39,82 +40,101 @@ def _parsed(target: str) -> tuple[str, str, str, float]:
     raise ConfigError(f"target {target!r}", "as in ssim/clip/1-8>=0.95")
 
 
-def one(config: RunConfig, seed: int, target: str, device: str, every: int, clips: int) -> dict[str, Any]:
+def one(
+    config: RunConfig,
+    seed: int,
+    targets: Sequence[str],
+    device: str,
+    every: int,
+    clips: int,
+    stop_after: float | None = None,
+) -> dict[str, dict[str, Any]]:
     """One run: trained on the split `fit`, looked at on `validation` every so many steps; looking is not counted.
 
     Args:
-        every: steps between looks. clips: how many are looked at.
+        every: steps between looks. clips: how many are looked at. stop_after: seconds, with those of looking.
 
     Returns:
-        `seconds` of training and `steps` when the target was first met, None where it was not; `best` of all looks.
+        For every target `seconds` of training and `steps` when it was first met, None where it was not, and `best` of
+        all looks. The run ends when all are met.
     """
-    metric, conditioning, span, least = _parsed(target)
+    parsed = {target: _parsed(target) for target in targets}
+    furthest: dict[str, int] = {}
+    for _, conditioning, span, _ in parsed.values():
+        furthest[conditioning] = max(SPANS[span].stop, furthest.get(conditioning, 0))
     clip_set = load(config.dataset, "validation")
     index = subset(clip_set)[:clips]
-    looks: list[float] = []
+    found: dict[str, dict[str, Any]] = {target: {"seconds": None, "steps": None, "best": None} for target in targets}
     spent, began = 0.0, 0.0
-    end: dict[str, Any] = {"seconds": None, "steps": None}
 
     def look(step: int, model: nn.Module) -> None:
         nonlocal spent
         if step % every and step != config.training.steps:
             return
         paused = time.monotonic()
-        frames = SPANS[span].stop
-        generate = of_model(model.eval())
-        label = config.network.label
-        scores = score_frames(generate, clip_set, index, conditioning, frames=frames, device=device, label=label)
+        generate, options = of_model(model.eval()), {"device": device, "label": config.network.label}
+        scores = {
+            given: score_frames(generate, clip_set, index, given, frames=last, **options)
+            for given, last in furthest.items()
+        }
         model.train()
-        looks.append(float(scores[metric][:, SPANS[span]].mean()))
+        for target, (metric, conditioning, span, least) in parsed.items():
+            now, run = float(scores[conditioning][metric][:, SPANS[span]].mean()), found[target]
+            run["best"] = now if run["best"] is None else max(now, run["best"])
+            if now >= least and run["steps"] is None:
+                run.update(seconds=paused - began - spent, steps=step)
         spent += time.monotonic() - paused
-        if looks[-1] >= least:
-            end.update(seconds=time.monotonic() - began - spent, steps=step)
+        if all(run["steps"] is not None for run in found.values()):
             raise _Reached
 
     fit = load(config.dataset, "fit")
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         with suppress(_Reached):
-            train(config, seed, fit, Path(folder) / "run", device=device, on_step=look)
-    return end | {"best": max(looks)}
+            train(config, seed, fit, Path(folder) / "run", device=device, on_step=look, stop_after=stop_after)
+    return found
 
 
 def time_to_quality(
     preset: str,
     dataset: str,
     model: str,
-    target: str = "ssim/clip/1-8>=0.95",
+    targets: Sequence[str] = ("ssim/clip/1-8>=0.95",),
     runs: int = 3,
     *,
     device: str = "cpu",
     every: int = 100,
     clips: int = 50,
     steps: int | None = None,
+    stop_after: float | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Seeds 0, 1, ... one after another, from nothing (the first cycle): the entry of a benchmark's record.
+    """Seeds 0, 1, ... one after another, from nothing (the first cycle): an entry of a benchmark's record a target.
 
     Its `value` is the median over the runs, or None where one of them did not get there; every run is kept.
 
     Args:
         steps: updates of a run, and the length of its learning rate's cycle, where not the preset's.
+        stop_after: seconds after which a run is given up.
 
     Raises:
         ConfigError: an unknown name or target. DataError: no data.
     """
-    _parsed(target)
+    wanted = [_parsed(target)[0] for target in targets]
     config = first_cycle(configure(preset, dataset, model))
     if not hasattr(build(config, 0), "generate"):
-        raise ConfigError(
-            f"{model} has no {target.partition('>=')[0]}", "a model that encodes clips", "--model halo-sp"
-        )
+        raise ConfigError(f"{model} has no {wanted[0]}", "a model that encodes clips", "--model halo-sp")
     if steps is not None:
         config = replace(config, training=replace(config.training, steps=steps))
-    found = [one(config, seed, target, device, every, clips) for seed in range(runs)]
-    seconds = [run["seconds"] for run in found]
-    if None in seconds:
-        entry: dict[str, Any] = {"value": None, "n": runs, "unit": "s", "why": "not reached by every run"}
-    else:
-        entry = quartiles(seconds, "s")
-    entry |= {"runs": found, "steps": config.training.steps, "every": every, "clips": clips}
-    schedule = f", {steps} steps" if steps is not None else ""
-    return {f"quality/{target} {preset} {dataset} {model}{schedule}": entry}
+    every_run = [one(config, seed, targets, device, every, clips, stop_after) for seed in range(runs)]
+    schedule, entries = f", {steps} steps" if steps is not None else "", {}
+    for target in targets:
+        found = [run[target] for run in every_run]
+        seconds = [run["seconds"] for run in found]
+        if None in seconds:
+            entry: dict[str, Any] = {"value": None, "n": runs, "unit": "s", "why": "not reached by every run"}
+        else:
+            entry = quartiles(seconds, "s")
+        entry |= {"runs": found, "steps": config.training.steps, "every": every, "clips": clips}
+        entry |= {} if stop_after is None else {"stop_after": stop_after}
+        entries[f"quality/{target} {preset} {dataset} {model}{schedule}"] = entry
+    return entries

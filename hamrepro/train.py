@@ -159,6 +159,7 @@ def _train(
     training = config.training
     rows = group.rows(training.batch)
     keep_freed_memory()
+    clip_set = clip_set.to(place) if hasattr(clip_set, "to") else clip_set  # layers are composited where they are
     model, saved = build(config, seed), checkpoint.load_latest(folder, config.sha256)
     if first is not None:
         new = {name: value for name, value in model.state_dict().items() if name.startswith("adversary.")}
@@ -176,8 +177,7 @@ def _train(
     made = group.same(_prepare(folder, config, place, saved and saved[2], group.size) if group.first else None)
     loss = group.loss(model)
     low = optimiser.low = made["precision"] == "bfloat16"
-    window: list[Tensor] = []
-    began = time.monotonic()
+    window, began = [], time.monotonic()
     bar = tqdm(
         total=training.steps,
         initial=done,

@@ -32,19 +32,35 @@ def looks(monkeypatch):
 
 
 def test_a_run_ends_where_the_target_is_met(looks):
-    found = quality.time_to_quality("smoke", "sprites", "halo-u", "ssim/strict/1-8>=0.25", runs=1, every=2)
+    found = quality.time_to_quality("smoke", "sprites", "halo-u", ["ssim/strict/1-8>=0.25"], runs=1, every=2)
     entry = found["quality/ssim/strict/1-8>=0.25 smoke sprites halo-u"]
     assert entry["runs"][0]["steps"] == 6 and looks == [("strict", 8)] * 3
     assert 0 < entry["value"] == entry["runs"][0]["seconds"] and entry["n"] == 1
 
 
 def test_a_target_not_met_is_no_number(looks):
-    entry = next(iter(quality.time_to_quality("smoke", "sprites", "halo-u", "ssim/clip/1-16>=2", 1, every=3).values()))
+    entry = next(
+        iter(quality.time_to_quality("smoke", "sprites", "halo-u", ["ssim/clip/1-16>=2"], 1, every=3).values())
+    )
     assert entry["value"] is None and entry["why"] and entry["runs"][0]["best"] == pytest.approx(0.3)
 
 
+def test_one_run_serves_several_targets_and_ends_with_the_last(looks):
+    targets = ["ssim/clip/1-8>=0.15", "ssim/clip/1-16>=0.35"]
+    found = quality.time_to_quality("smoke", "sprites", "halo-u", targets, 1, every=2)
+    steps = [found[f"quality/{target} smoke sprites halo-u"]["runs"][0]["steps"] for target in targets]
+    assert steps == [4, 8] and looks == [("clip", 16)] * 4
+
+
+def test_a_run_is_given_up_after_so_long(looks):
+    (entry,) = quality.time_to_quality(
+        "smoke", "sprites", "halo-u", ["ssim/clip/1-8>=2"], 1, every=1, stop_after=0.0
+    ).values()
+    assert entry["value"] is None and entry["stop_after"] == 0.0 and len(looks) == 1
+
+
 def test_a_shorter_cycle_is_an_entry_of_its_own(looks):
-    found = quality.time_to_quality("smoke", "sprites", "halo-u", "ssim/clip/1-8>=0.15", 1, every=2, steps=4)
+    found = quality.time_to_quality("smoke", "sprites", "halo-u", ["ssim/clip/1-8>=0.15"], 1, every=2, steps=4)
     entry = found["quality/ssim/clip/1-8>=0.15 smoke sprites halo-u, 4 steps"]
     assert entry["steps"] == entry["runs"][0]["steps"] == 4
 
@@ -52,7 +68,7 @@ def test_a_shorter_cycle_is_an_entry_of_its_own(looks):
 @pytest.mark.parametrize("target", ["ssim", "ssim/clip/1-8", "mse/clip/1-8>=1", "ssim/all/1-8>=1", "ssim/clip/1-8>=x"])
 def test_an_unreadable_target_is_refused(target):
     with pytest.raises(ConfigError, match="target"):
-        quality.time_to_quality("smoke", "sprites", "halo-u", target)
+        quality.time_to_quality("smoke", "sprites", "halo-u", [target])
 
 
 def test_what_generates_nothing_has_no_quality():
