@@ -54,6 +54,20 @@ def order(count: int, batch: int, seed: int, step: int) -> Tensor:
     return shuffles[first - epochs[0] * count :][:batch]
 
 
+def shifted(clips: Tensor, most: int, noise: torch.Generator, batch: int, rows: slice = slice(None)) -> Tensor:
+    """Clips moved as a whole, down and right, by -most..most pixels each, their edges repeated.
+
+    Args:
+        clips: (B, T, 3, H, W). most: pixels. batch: of which `rows` are these clips; as many numbers are drawn.
+    """
+    down, right = torch.randint(-most, most + 1, (2, batch, 1), generator=noise)[:, rows].to(clips.device)
+    height, width = (torch.arange(size, device=clips.device) for size in clips.shape[-2:])
+    column, line = (width - right).clamp(0, len(width) - 1), (height - down).clamp(0, len(height) - 1)
+    each = torch.arange(len(clips), device=clips.device)[:, None, None]
+    moved = clips.flatten(1, 2)[each, :, line[:, :, None], column[:, None]]
+    return moved.movedim(-1, 1).unflatten(1, clips.shape[1:3]).contiguous()
+
+
 def draw_batch(
     clip_set: ClipSet,
     config: TrainConfig,
@@ -71,7 +85,10 @@ def draw_batch(
     index = order(len(clip_set), config.batch, seed, step)
     start = clip_set.starts(index, generator(seed, "window", step), config.windows)[rows]
     index = index[rows]
-    clips = clip_set.clips(index, start, clip_set.frames)
+    clips = clip_set.clips(index, start, clip_set.frames).to(device)
+    if config.shift:
+        clips = shifted(clips, config.shift, generator(seed, "shift", step), config.batch, rows)
     cyclic = (start > 0) & clip_set.cyclic
     action = clip_set.targets[label][index]
-    return Batch(normalise(clips.to(device)), action.to(device), cyclic.to(device), index)
+    told = (part.to(device, non_blocking=True) for part in (action, cyclic))
+    return Batch(normalise(clips), *told, index)

@@ -25,6 +25,7 @@ SECTIONS: dict[str, Callable[[Conditions], Entries]] = {
     "step": training_benchmarks.step,
     "levers": lever_benchmarks.levers,
     "others": lever_benchmarks.others,
+    "compiled": lever_benchmarks.compiled,
     "evaluation": training_benchmarks.evaluation,
     "saving": training_benchmarks.saving,
     "memory": growth_benchmarks.memory,

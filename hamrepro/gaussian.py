@@ -29,8 +29,8 @@ class Gaussian(NamedTuple):
 
     def draws(self, count: int, noise: torch.Generator) -> Tensor:
         """Reparametrised draws (count, ..., n); the noise is drawn on the CPU, the same for every device."""
-        shape, device = self.mean.shape, self.mean.device
-        return torch.stack([self.sample(torch.randn(shape, generator=noise).to(device)) for _ in range(count)])
+        noises = (torch.randn(self.mean.shape, generator=noise) for _ in range(count))
+        return torch.stack([self.sample(part.to(self.mean.device, non_blocking=True)) for part in noises])
 
     def kl(self) -> Tensor:
         """KL[q || N(0, I)] in nats, summed over the last axis (...,). Paper: Eq. (17)."""

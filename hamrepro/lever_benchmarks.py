@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import lru_cache
@@ -138,45 +139,39 @@ def _not_run(why: str) -> dict[str, Any]:
     return {"value": None, "n": 0, "unit": "s", "why": why}
 
 
-def others(on: Conditions) -> Entries:
-    """A step with one change, and without it, by turns; the ratio is what the change gives."""
+def _plain(on: Conditions) -> Callable[..., Work]:
+    """Makes a step: of a model, or of an untrained one; with other options of Adam."""
     config, batch = batch_of(on, on.few)
-    network, training, cuda = config.network, config.training, on.device.type == "cuda"
     low = choose_precision("auto", on.device) == "bfloat16"
 
-    def step(model: Halo, low: bool = low, **adam: bool) -> Work:
-        optimiser = Optimiser(model, training, low)
+    def step(model: Halo | None = None, low: bool = low, **adam: bool) -> Work:
+        model = model or halo(config.network, on.device)
+        optimiser = Optimiser(model, config.training, low)
         for group in optimiser.parts[0].param_groups:
             group.update(adam)
-        return update(model, batch, training, low, optimiser=optimiser)
+        return update(model, batch, config.training, low, optimiser=optimiser)
 
-    def plain() -> Halo:
-        return halo(network, on.device)
+    return step
 
-    def compiled(mode: str) -> dict[str, Any]:
-        model = plain()
-        model.encoder.compile(mode=mode), model.decoder.compile(mode=mode)
-        work, began = step(model), time.perf_counter()
-        try:
-            work()
-        except RuntimeError as error:
-            return _not_run(str(error).strip().splitlines()[0][:120])
-        return {"seconds to compile": time.perf_counter() - began} | compared(work, usual, on.rounds)
+
+def others(on: Conditions) -> Entries:
+    """A step with one change, and without it, by turns; the ratio is what the change gives."""
+    step, cuda, network = _plain(on), on.device.type == "cuda", on.config.network
 
     def reading(work: Work, model: nn.Module) -> Work:
         return lambda: (work(), next(model.parameters()).grad.sum().item())
 
     def rounded(precision: str) -> Work:
-        work = step(plain(), low=False)
+        work = step(low=False)
         return lambda: (torch.set_float32_matmul_precision(precision), work())
 
-    usual, read = step(plain()), plain()
+    usual, read = step(), halo(network, on.device)
     found = {
-        "the optimiser fused": compared(step(plain(), fused=True), step(plain(), fused=False), on.rounds),
+        "the optimiser fused": compared(step(fused=True), step(fused=False), on.rounds),
         "no value read back": compared(usual, reading(step(read), read), on.rounds),
-        "transposed convolutions as convolutions": compared(step(sub_pixel(plain())), usual, on.rounds),
-        "compiled": compiled("default") if shutil.which("c++") else _not_run("no C++ compiler"),
-        "CUDA graphs": compiled("reduce-overhead") if cuda else _not_run("needs a GPU"),
+        "transposed convolutions as convolutions": compared(
+            step(sub_pixel(halo(network, on.device))), usual, on.rounds
+        ),
         "TF32": _not_run("needs a GPU"),
         "a training on every core": _not_run("on a CPU alone") if cuda else side_by_side(on),
     }
@@ -185,3 +180,24 @@ def others(on: Conditions) -> Entries:
         found["TF32"] = compared(rounded("high"), rounded("highest"), on.rounds)
         torch.set_float32_matmul_precision(before)
     return {f"others/{name}": entry for name, entry in found.items()}
+
+
+def compiled(on: Conditions) -> Entries:
+    """A step with encoder and decoder compiled, and with their kernels launched as graphs, against neither."""
+    step, network = _plain(on), on.config.network
+
+    def race_with(mode: str) -> dict[str, Any]:
+        model = halo(network, on.device)
+        model.encoder.compile(mode=mode), model.decoder.compile(mode=mode)
+        work, began = step(model), time.perf_counter()
+        try:
+            work()
+        except RuntimeError as error:
+            return _not_run(str(error).strip().splitlines()[0][:120])
+        return {"seconds to compile": time.perf_counter() - began} | compared(work, step(), on.rounds)
+
+    cuda = on.device.type == "cuda"
+    return {
+        "others/compiled": race_with("default") if shutil.which("c++") else _not_run("no C++ compiler"),
+        "others/CUDA graphs": race_with("reduce-overhead") if cuda else _not_run("needs a GPU"),
+    }

@@ -138,4 +138,5 @@ class Optimiser:
                 raise CheckpointError(
                     f"optimiser state {key} {tuple(value.shape)}", f"{tuple(p.shape)}, a state of this model"
                 )
-            part.state[p][slot] = value.clone() if slot == "step" else value.clone().to(p.device)
+            counts_here = slot == "step" and not part.defaults.get("fused")  # a fused optimiser counts on the device
+            part.state[p][slot] = value.clone() if counts_here else value.clone().to(p.device)

@@ -24,7 +24,7 @@ _SMOKE_NETWORK = replace(
 _SMOKE_TRAINING = replace(_LAPTOP_TRAINING, steps=30, batch=8, checkpoint_every=10)
 # The paper's networks, trained as `laptop` is: for a GPU. A state is a gigabyte, so few are kept on the way.
 _FAST_NETWORK = replace(ModelConfig(), contrast=3.0, background=-4.0, log_std=-4.0)
-_FAST_TRAINING = replace(_LAPTOP_TRAINING, steps=2000, checkpoint_every=2000)
+_FAST_TRAINING = replace(_LAPTOP_TRAINING, steps=1200, checkpoint_every=2000)
 
 #    name        network                                 training
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
@@ -90,7 +90,7 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD = "first-cycle", "second-cycle", "short", "no-mmd"
-BRIEF, LONG, NARROW = "brief", "long", "narrow"
+BRIEF, LONG, NARROW, SHIFTED = "brief", "long", "narrow", "shifted"
 _CONTENT_MMD, _CONTENT_ADVERSARY = 4000.0, 1000.0
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -106,6 +106,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     BRIEF: {},  # a quarter of the first cycle and no second, for ablations
     LONG: {"content_frames": "apart", "content_mmd": _CONTENT_MMD},  # a first cycle three times as long, no other
     NARROW: {"decoder_widths": _LAPTOP_NETWORK.decoder_widths, "steps": 2100},  # of faces: with the decoder of sprites
+    SHIFTED: {"shift": 2},
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,

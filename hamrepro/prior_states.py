@@ -16,7 +16,7 @@ def some_from_prior(state: PhaseSpace, share: float, noise: torch.Generator) -> 
     batch, d = state.q.shape
     free = torch.rand(batch, generator=noise) < share
     drawn = torch.randn(batch, 2 * d, generator=noise)
-    free, drawn = free.to(state.q.device), drawn.to(state.q.device)
+    free, drawn = (part.to(state.q.device, non_blocking=True) for part in (free, drawn))
     pairs = zip(PhaseSpace.from_state(drawn), state, strict=True)
     return PhaseSpace(*(torch.where(free[:, None], *pair) for pair in pairs)), free
 

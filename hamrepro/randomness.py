@@ -20,6 +20,7 @@ STREAMS = (
     "faces",  # the procedural renderer of faces
     "content",  # which clips show their content by a single frame
     "adversary",  # draws of z that the adversary is shown (Deviation D24)
+    "shift",  # by how many pixels a clip is moved
 )
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import TinyClips, tiny_config
 
-from hamrepro.batches import draw_batch, normalise, order
+from hamrepro.batches import draw_batch, normalise, order, shifted
 from hamrepro.errors import DataError, ShapeError
+from hamrepro.randomness import generator
 
 CPU = torch.device("cpu")
 TRAINING = tiny_config().training
@@ -97,3 +98,19 @@ def test_u_is_the_target_asked_for():
     clips = TinyClips()
     batch = draw_batch(clips, TRAINING, 0, 0, CPU, "view")
     assert torch.equal(batch.action, clips.targets["view"][batch.index])
+
+
+def test_a_shifted_clip_is_moved_as_a_whole_and_its_edges_are_repeated():
+    clips = torch.arange(8 * 8).view(1, 1, 1, 8, 8).expand(40, 2, 3, 8, 8)
+    made = shifted(clips, 2, generator(0, "shift"), 40)
+    padded = torch.nn.functional.pad(clips[:, 0, 0].double(), (2, 2, 2, 2), mode="replicate").long()
+    windows = {(y, x): padded[0, y : y + 8, x : x + 8] for y in range(5) for x in range(5)}
+    found = {next(place for place, window in windows.items() if torch.equal(window, clip[0, 0])) for clip in made}
+    assert len(found) > 15 and torch.equal(made, made[:, :1, :1].expand_as(made))
+
+
+def test_a_shift_is_a_function_of_seed_and_step_and_of_no_other_row():
+    clips, moving = TinyClips(), replace(TRAINING, shift=2, batch=6)
+    whole, part = (draw_batch(clips, moving, 0, 3, CPU, rows=rows) for rows in (slice(None), slice(2, 4)))
+    assert torch.equal(whole.clips[2:4], part.clips)
+    assert not torch.equal(whole.clips, draw_batch(clips, replace(moving, shift=0), 0, 3, CPU).clips)

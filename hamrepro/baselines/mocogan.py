@@ -50,7 +50,7 @@ class ClipGenerator(nn.Module):
         told = functional.one_hot(motion.category, self.categories).to(motion.steps.dtype)
         told = told[:, None].expand(-1, motion.steps.shape[1], -1)
         with torch.autocast(told.device.type, enabled=False):
-            states = self.gru(torch.cat([motion.steps, told], -1), motion.start[None])[0]
+            states = self.gru(torch.cat([motion.steps, told], -1), motion.start[None].contiguous())[0]
         return torch.cat([told, states], -1)
 
     def forward(self, content: Tensor, motion: Motion) -> Tensor:
