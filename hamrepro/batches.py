@@ -83,9 +83,10 @@ def draw_batch(
         label: the target that u is, `ModelConfig.label`. rows: the part of the batch that is wanted.
     """
     index = order(len(clip_set), config.batch, seed, step)
-    start = clip_set.starts(index, generator(seed, "window", step), config.windows)[rows]
+    frames = config.frames or clip_set.frames
+    start = clip_set.starts(index, generator(seed, "window", step), config.windows, frames)[rows]
     index = index[rows]
-    clips = clip_set.clips(index, start, clip_set.frames).to(device)
+    clips = clip_set.clips(index, start, frames).to(device)
     if config.shift:
         clips = shifted(clips, config.shift, generator(seed, "shift", step), config.batch, rows)
     cyclic = (start > 0) & clip_set.cyclic

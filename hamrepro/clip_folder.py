@@ -98,7 +98,9 @@ class ClipFolder:
             raise ShapeError(f"{frames} frames from {first.tolist()}"[:80], expected)
         return self._store[(self._offset[index] + first)[:, None] + torch.arange(frames)]
 
-    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "random") -> Tensor:
+    def starts(
+        self, index: Tensor, generator: torch.Generator, policy: str = "random", frames: int | None = None
+    ) -> Tensor:
         """First frames of the training windows, int64 (B,): "random", uniform over each clip's windows; "first", 0.
 
         Raises:
@@ -107,6 +109,6 @@ class ClipFolder:
         if policy == "first":
             return torch.zeros(len(index), dtype=torch.int64)
         if policy == "random":
-            room = self.lengths[index.cpu()] - self.frames + 1
+            room = self.lengths[index.cpu()] - (self.frames if frames is None else frames) + 1
             return (torch.rand(len(index), generator=generator, dtype=torch.float64) * room).long()
         raise ConfigError(f"unknown windows {policy!r} for own clips", "random or first")

@@ -62,6 +62,7 @@ class TrainConfig:
         schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).
         windows: `first`, frames 1..8; `cyclic`, half of the windows begin at a random phase (Deviation D13);
             `random`, any window of a longer take.
+        frames: T of a training window; None: the data set's.
         shift: pixels by which a clip is moved as a whole, at most, its edges repeated.
         decoded_frames ... kl_frames, prior_states, periods, content_mmd, content_adversary: see
             `hamrepro.elbo.Estimate`.
@@ -79,6 +80,7 @@ class TrainConfig:
     muon_learning_rate: float = 0.02
     schedule: str = "constant"
     windows: str = "first"
+    frames: int | None = None
     shift: int = 0
     decoded_frames: int | None = None
     kl_frames: str = "reference"
@@ -97,6 +99,7 @@ class TrainConfig:
         check(self, whole(1), "steps", "checkpoint_every", "periods")
         check(self, whole(2), "batch")  # a batch norm needs two
         check(self, whole(0), "shift")
+        check(self, whole(2, optional=True), "frames")
         check(self, whole(1, optional=True), "decoded_frames")
         check(self, number(above=0), "learning_rate", "muon_learning_rate")
         check(self, number(above=0, optional=True), "scale_learning_rate")

@@ -48,8 +48,10 @@ class ClipSet(Protocol):
         """uint8 (B, T, 3, 64, 64), frames counted from `start` (0: the clip's first)."""
         ...
 
-    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "first") -> Tensor:
-        """First frames of training windows, int64 (B,); policy "first", "cyclic" or "random"."""
+    def starts(
+        self, index: Tensor, generator: torch.Generator, policy: str = "first", frames: int | None = None
+    ) -> Tensor:
+        """First frames of training windows of T frames, int64 (B,); policy "first", "cyclic" or "random"."""
         ...
 
 

@@ -119,9 +119,11 @@ class Faces:
         rows = (self._offset[index] + first)[:, None] + torch.arange(frames)
         return torch.from_numpy(self._store[rows.numpy()]).permute(0, 1, 4, 2, 3).contiguous()
 
-    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "random") -> Tensor:
-        """First frames of the training windows: int64 (B,). "random": uniform over the windows of 8 inside each
-        clip (Paper: Section 4); "first": 0.
+    def starts(
+        self, index: Tensor, generator: torch.Generator, policy: str = "random", frames: int | None = None
+    ) -> Tensor:
+        """First frames of the training windows: int64 (B,). "random": uniform over the windows of T frames, 8 when
+        None, inside each clip (Paper: Section 4); "first": 0.
 
         Raises:
             ConfigError: unknown policy; "cyclic" is none, an expression is no cycle.
@@ -129,7 +131,7 @@ class Faces:
         if policy == "first":
             return torch.zeros(len(index), dtype=torch.int64)
         if policy == "random":
-            room = self.lengths[index.cpu()] - FRAMES + 1
+            room = self.lengths[index.cpu()] - (FRAMES if frames is None else frames) + 1
             return (torch.rand(len(index), generator=generator, dtype=torch.float64) * room).long()
         raise ConfigError(f"unknown windows {policy!r} for faces", "random or first")
 

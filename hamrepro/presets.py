@@ -90,8 +90,9 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD = "first-cycle", "second-cycle", "short", "no-mmd"
-BRIEF, LONG, NARROW, SHIFTED = "brief", "long", "narrow", "shifted"
+BRIEF, LONG, NARROW, UNSHIFTED = "brief", "long", "narrow", "unshifted"
 _CONTENT_MMD, _CONTENT_ADVERSARY = 4000.0, 1000.0
+SHIFT, LONGER = 2, 16  # of faces: pixels by which a clip is moved; T of the second cycle, as many frames as are scored
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -105,8 +106,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     NO_MMD: {},  # and so, without D21
     BRIEF: {},  # a quarter of the first cycle and no second, for ablations
     LONG: {"content_frames": "apart", "content_mmd": _CONTENT_MMD},  # a first cycle three times as long, no other
-    NARROW: {"decoder_widths": _LAPTOP_NETWORK.decoder_widths, "steps": 2100},  # of faces: with the decoder of sprites
-    SHIFTED: {"shift": 2},
+    UNSHIFTED: {},  # of faces: one cycle, clips where they are
+    NARROW: {"decoder_widths": _LAPTOP_NETWORK.decoder_widths, "steps": 2100},  # and so, with the decoder of sprites
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
@@ -121,12 +122,10 @@ def second_cycle(training: TrainConfig, after: str, tenths: int = 6) -> TrainCon
     Args:
         training: of the first cycle. after: the model whose weights it begins with. tenths: of its steps.
     """
-    rates = ("learning_rate", "scale_learning_rate", "muon_learning_rate")
-    halved = {name: rate / 2 for name in rates if (rate := getattr(training, name)) is not None}
     content = "apart" if training.content_frames == "window" else training.content_frames
     return replace(
         training, continues=after, steps=training.steps * tenths // 10, prior_states=0.5, periods=16,
-        content_mmd=_CONTENT_MMD, content_frames=content, kl_warmup=0.0, **halved,
+        content_mmd=_CONTENT_MMD, content_frames=content, kl_warmup=0.0, **_halved(training),
     )  # fmt: skip
 
 
@@ -138,6 +137,21 @@ def third_cycle(training: TrainConfig, after: str) -> TrainConfig:
     """
     steps = training.steps * 5 // 18
     return replace(training, continues=after, steps=steps, content_mmd=0.0, content_adversary=_CONTENT_ADVERSARY)
+
+
+def _halved(training: TrainConfig) -> dict[str, float]:
+    rates = ("learning_rate", "scale_learning_rate", "muon_learning_rate")
+    return {name: rate / 2 for name in rates if (rate := getattr(training, name)) is not None}
+
+
+def longer_windows(training: TrainConfig, after: str) -> TrainConfig:
+    """What follows the first cycle on faces: fewer steps at half of its rate, on windows of 16 frames. Deviation D25.
+
+    Args:
+        training: of the first cycle. after: the model whose weights it begins with.
+    """
+    steps = training.steps * 5 // 18
+    return replace(training, continues=after, steps=steps, frames=LONGER, kl_warmup=0.0, **_halved(training))
 
 
 def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
@@ -166,8 +180,9 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         changes |= _choose("variant", variant, VARIANTS)
     if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
-    if NARROW in variants and (preset != "laptop" or not dataset.startswith(("faces", "mug"))):
-        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{NARROW} only of faces, laptop")
+    faces, plain = dataset.startswith(("faces", "mug")), {NARROW, UNSHIFTED} & {*variants}
+    if plain and not (faces and preset in IN_CYCLES):
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{plain.pop()} only of faces, laptop or fast")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":
@@ -179,6 +194,10 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         training = replace(training, steps=max(1, training.steps // 4))
     if LONG in variants:
         training = replace(training, steps=3 * training.steps)
+    if faces and preset in IN_CYCLES and base.startswith("halo") and not plain:
+        training = replace(training, shift=SHIFT)
+        if not {FIRST_CYCLE, BRIEF} & {*variants}:
+            training = longer_windows(training, f"{model}+{FIRST_CYCLE}")
     long, second, shorter = LONG in variants, SECOND_CYCLE in variants, {SHORT, NO_MMD} & {*variants}
     in_cycles = preset in IN_CYCLES and base.startswith("halo") and training.windows == "cyclic"
     if second and not in_cycles:

@@ -163,8 +163,10 @@ class Sprites:
         ]
         return unpack(torch.cat(packed).view(-1, frames, SIZE, SIZE))
 
-    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "first") -> Tensor:
-        """First frames of the training windows: int64 (B,).
+    def starts(
+        self, index: Tensor, generator: torch.Generator, policy: str = "first", frames: int | None = None
+    ) -> Tensor:
+        """First frames of the training windows: int64 (B,), the same whatever their length.
 
         "first": 0. "cyclic": 0 with probability 1/2, else uniform on 1..7 of the clip shown twice (Deviation D13).
         "random": uniform on 0..7.
