@@ -9,13 +9,15 @@ Convention everywhere: s = (q, p), `J = [[0, I], [-I, 0]]`, `ds/dt = J M s = H s
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from hamrepro.errors import ShapeError
 
-SQUARINGS = 8  # enough for |H| up to 128, twenty turns a frame
+SQUARINGS, LARGEST = 8, 512.0  # without reading |H|; so many are enough up to eighty turns a frame
 
 
 def symplectic_form(d: int, *, dtype: torch.dtype | None = None, device: torch.device | None = None) -> Tensor:
@@ -95,6 +97,24 @@ def symplectic_residual(matrix: Tensor) -> Tensor:
     return (matrix.mT @ _apply_form(matrix) - j).abs().max()
 
 
+class _Constants(NamedTuple):
+    """`eye` (n, n); `signs` (n, n) of the blocks of an inverse; 1 / (4 i + j)! (order / 4, 4)."""
+
+    eye: Tensor
+    signs: Tensor
+    factorials: Tensor
+
+
+@lru_cache(maxsize=64)
+def _constants(n: int, dtype: torch.dtype, device: torch.device) -> _Constants:
+    order = 16 if dtype == torch.float64 else 8
+    with torch.inference_mode(False):  # they outlive the call, and a later one may differentiate
+        eye, sides = torch.eye(n, dtype=dtype, device=device), torch.ones(n, dtype=dtype, device=device)
+        sides[n // 2 :] = -1
+        rows = [[1 / math.factorial(block + part) for part in range(4)] for block in range(0, order, 4)]
+        return _Constants(eye, sides[:, None] * sides, torch.tensor(rows, dtype=dtype, device=device))
+
+
 def symplectic_inverse(matrix: Tensor) -> Tensor:
     """Inverse of symplectic matrices in closed form, -J Phi^T J: no solve. Paper: Definition 5.
 
@@ -102,42 +122,42 @@ def symplectic_inverse(matrix: Tensor) -> Tensor:
         matrix: (..., 2d, 2d), symplectic. Not checked.
     """
     d = _half(matrix)
-    a, b, c, e = matrix[..., :d, :d], matrix[..., :d, d:], matrix[..., d:, :d], matrix[..., d:, d:]
-    return torch.cat([torch.cat([e.mT, -b.mT], -1), torch.cat([-c.mT, a.mT], -1)], -2)
+    return matrix.mT.roll((d, d), (-2, -1)) * _constants(2 * d, matrix.dtype, matrix.device).signs
 
 
 def _exponential(h: Tensor, read: bool | None = None) -> Tensor:
     """e^H by the Taylor polynomial of H / 2^s, squared s times: plain products, and so is its gradient.
 
     `torch.linalg.matrix_exp` differentiates through the exponential of a matrix twice as large, and up to
-    torch 2.14 has a wrong coefficient (pytorch issue 196592, errors to 5e-5 in float32).
+    torch 2.14 has a wrong coefficient (pytorch issue 196592, errors to 5e-5 in float32). Products are `bmm`, and there
+    are as few calls as can be: matrices are small, so what a call costs is being called.
 
     Args:
-        read: whether to read the norm, which makes s a number; by default on the CPU alone, since elsewhere the
-            program would wait for the device. Unread, all of `SQUARINGS` are computed, and larger norms give NaN.
+        h: (K, n, n). read: whether to read the norm, which makes s a number; by default on the CPU alone, since
+            elsewhere the program would wait for the device. Unread, `SQUARINGS` are computed in float64, and norms
+            beyond `LARGEST` give NaN.
     """
-    norm = h.detach().abs().sum(-1).amax()
+    norm, kind = h.detach().abs().sum(-1).amax(), h.dtype
     if read is None:
         read = h.device.type == "cpu"
+    squarings = SQUARINGS
     if read:
         least = float(norm)
         squarings = max(0, math.ceil(math.log2(2 * least))) if 0 < least < math.inf else 0
     else:
-        squarings = (2 * norm).log2().ceil().clamp(min=0)
-    a = h / 2**squarings
-    square = a @ a
-    powers = (torch.eye(h.shape[-1], dtype=h.dtype, device=h.device).expand_as(h), a, square, square @ a)
-    fourth, order = square @ square, 16 if h.dtype == torch.float64 else 8
-    result = powers[0] / math.factorial(order)
-    for block in range(order - 4, -1, -4):  # four terms at a time, by Horner's rule in the fourth power
-        result = fourth @ result + sum(power / math.factorial(block + n) for n, power in enumerate(powers))
-    if read:
-        for _ in range(squarings):
-            result = result @ result
-        return result
-    for done in range(SQUARINGS):
-        result = torch.where(done < squarings, result @ result, result)
-    return torch.where(squarings > SQUARINGS, math.nan, result)
+        h = h.double()
+    constants = _constants(h.shape[-1], h.dtype, h.device)
+    a = h * 0.5**squarings
+    square = torch.bmm(a, a)
+    powers = torch.stack([constants.eye.expand_as(h), a, square, torch.bmm(square, a)])
+    fourth, order = torch.bmm(square, square), 4 * len(constants.factorials)
+    *blocks, last = (constants.factorials @ powers.flatten(1)).unflatten(1, h.shape).unbind()
+    result = last.add(fourth, alpha=1 / math.factorial(order))
+    for block in reversed(blocks):  # four terms at a time, by Horner's rule in the fourth power
+        result = torch.baddbmm(block, fourth, result)
+    for _ in range(squarings):
+        result = torch.bmm(result, result)
+    return result if read else torch.where(norm > LARGEST, math.nan, result).to(kind)
 
 
 def flow_powers(generators: Tensor, frames: int) -> Tensor:
@@ -155,17 +175,19 @@ def flow_powers(generators: Tensor, frames: int) -> Tensor:
     """
     if generators.ndim != 3 or frames < 1:
         raise ShapeError(f"H of shape {tuple(generators.shape)}, T = {frames}", "(K, 2d, 2d) and T >= 1")
-    _half(generators)
+    n, count = 2 * _half(generators), 1
     with torch.autocast(generators.device.type, enabled=False):
         h = generators if generators.dtype == torch.float64 else generators.float()
-        eye = torch.eye(h.shape[-1], dtype=h.dtype, device=h.device).expand_as(h)
-        forward = torch.stack([eye], 1)
-        if frames > 1:
-            forward = torch.cat([forward, _exponential(h)[:, None]], 1)
-        while forward.shape[1] < frames:  # doubling: offsets n..2n-1 are offset n-1 after offsets 1..n
-            last = forward[:, -1:]
-            forward = torch.cat([forward, last @ forward[:, 1 : frames - forward.shape[1] + 1]], 1)
-        return torch.cat([symplectic_inverse(forward[:, 1:].flip(1)), forward], 1)
+        rest = _constants(n, h.dtype, h.device).eye.expand(len(h), 1, n, n)
+        if frames == 1:
+            return rest
+        ahead = last = _exponential(h)
+        while count < frames - 1:  # doubling: offsets n+1..2n are offset n after offsets 1..n, side by side
+            more = min(count, frames - 1 - count)
+            new = torch.bmm(last, ahead if more == count else ahead[..., : more * n])
+            ahead, last, count = torch.cat([ahead, new], -1), new[..., -n:], count + more
+        ahead = ahead.unflatten(-1, (count, n)).transpose(1, 2)
+        return torch.cat([symplectic_inverse(ahead.flip(1)), rest, ahead], 1)
 
 
 def energy(generators: Tensor, states: Tensor) -> Tensor:

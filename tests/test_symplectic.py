@@ -137,7 +137,7 @@ def test_without_reading_the_norm_the_exponential_is_the_same(draw, random, scal
     for read in (True, False):
         h = random(draw, 3, 6, count=3, scale=scale).double().requires_grad_()
         value = sy._exponential(h, read)
-        results.append((value.detach(), *torch.autograd.grad(value.sin().sum(), h)))
+        results.append((value.detach(), *torch.autograd.grad((value / value.detach().abs().amax()).sin().sum(), h)))
     for read, unread in zip(*results, strict=True):
         assert (read - unread).abs().max() <= 1e-13 * (1 + read.abs().max())
 
@@ -145,8 +145,18 @@ def test_without_reading_the_norm_the_exponential_is_the_same(draw, random, scal
 def test_off_the_cpu_nothing_is_read_and_what_is_out_of_reach_is_not_a_number(draw):
     assert sy._exponential(torch.empty(3, 12, 12, device="meta")).shape == (3, 12, 12)
     turn = sy.symplectic_form(1, dtype=torch.float64)
-    assert torch.allclose(sy._exponential(128 * turn, False), sy._exponential(128 * turn), rtol=0, atol=1e-12)
-    assert sy._exponential(129 * turn, False).isnan().all()
+    for norm, tolerance in ((128, 1e-12), (256, 1e-11), (sy.LARGEST, 1e-6)):
+        pair = [sy._exponential(norm * turn[None], read) for read in (False, True)]
+        assert torch.allclose(*pair, rtol=0, atol=tolerance)
+    assert sy._exponential((sy.LARGEST + 1) * turn[None], False).isnan().all()
+
+
+def test_constants_made_without_gradients_serve_where_there_are_some():
+    with torch.inference_mode():
+        sy.flow_powers(torch.zeros(1, 14, 14), 3)
+    h = torch.zeros(1, 14, 14, requires_grad=True)
+    sy.flow_powers(h, 3).sum().backward()
+    assert h.grad.abs().max() > 0
 
 
 def test_half_precision_and_autocast_never_reach_the_exponential(draw, device):
