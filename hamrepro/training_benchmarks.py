@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from hamrepro import checkpoint
@@ -67,6 +68,15 @@ def flops(work: Work) -> int:
     return counter.get_total_flops()
 
 
+def kernel_seconds(work: Work) -> float:
+    """Seconds a GPU is busy in one call, of its profile; the rest of a call's time it waits to be told what to do."""
+    work()
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        work()
+        torch.cuda.synchronize()
+    return sum(event.self_device_time_total for event in seen.key_averages()) / 1e6
+
+
 def per_frame(network: ModelConfig) -> dict[str, float]:
     """Of one frame through encoder and decoder, forward and backward, counted without running: Tables 3 and 4.
 
@@ -108,6 +118,7 @@ def step(on: Conditions) -> Entries:
     peak = roofline(on.device, 2)
     work, seconds = flops(ours), entry["value"]
     frames = batch.clips.shape[0] * batch.clips.shape[1]
+    entry |= {"kernels": kernel_seconds(ours)} if on.device.type == "cuda" else {}
     entry |= {"precision": precision, "flop": work, "frames_per_second": frames / seconds}
     for name in ("product", "convolution/channels-last"):
         entry[f"share of {name}"] = work / seconds / peak[f"roofline/{name}/{precision}"]["value"]
