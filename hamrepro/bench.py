@@ -33,7 +33,7 @@ SECTIONS: dict[str, Callable[[Conditions], Entries]] = {
 }
 # Least ratios to the slow reference on any machine; where a machine has a record, the guard holds that instead.
 FLOORS = {
-    "flow/d=12 K=6 T=8/forward+backward": 7.0,  # with one thread 13
+    "flow/d=12 K=6 T=8/forward+backward": 6.0,  # with one thread 13
     "blocks/d=12 K=6 T=8": 3.0,
     "batch/48 clips, against Pillow": 2.0,
 }

@@ -63,7 +63,9 @@ class CodedClips:
                 made = write(made, name, self.targets[name][index])
         return ((made + 1) * 127.5).round().to(torch.uint8)
 
-    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "first") -> Tensor:
+    def starts(
+        self, index: Tensor, generator: torch.Generator, policy: str = "first", frames: int | None = None
+    ) -> Tensor:
         return torch.zeros(len(index), dtype=torch.int64)
 
 

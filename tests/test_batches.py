@@ -114,3 +114,9 @@ def test_a_shift_is_a_function_of_seed_and_step_and_of_no_other_row():
     whole, part = (draw_batch(clips, moving, 0, 3, CPU, rows=rows) for rows in (slice(None), slice(2, 4)))
     assert torch.equal(whole.clips[2:4], part.clips)
     assert not torch.equal(whole.clips, draw_batch(clips, replace(moving, shift=0), 0, 3, CPU).clips)
+
+
+def test_a_window_may_be_longer_than_the_data_sets():
+    clips = TinyClips()
+    batch = draw_batch(clips, replace(TRAINING, frames=clips.frames + 3), 0, 3, CPU)
+    assert batch.clips.shape[1] == clips.frames + 3

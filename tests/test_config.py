@@ -29,7 +29,7 @@ def test_every_name_of_the_tables_makes_a_run(preset, dataset):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_changes_the_run_and_what_it_names(variant):
     without = "halo-sp+long" if variant == "second-cycle" else "halo-sp"
-    dataset = "faces-procedural" if variant == "narrow" else "sprites"
+    dataset = "faces-procedural" if variant in ("narrow", "unshifted") else "sprites"
     plain, varied = (configure("laptop", dataset, name) for name in (without, f"{without}+{variant}"))
     assert plain.sha256 != varied.sha256
     for name, value in VARIANTS[variant].items():
@@ -82,6 +82,8 @@ def test_the_paper_is_the_default():
 
 
 WRONG = {
+    "frames": [0, 1, 8.5, "8", True],
+    "shift": [-1, 1.5, "2", None, True],
     "encoder_widths": [(8,) * 4, (8,) * 6, (8, 8, 8, 8, 0), [8] * 5, 8, (8.0,) * 5],
     "decoder_widths": [(), (8,), (8,) * 7, (8, -8, 8)],
     "hidden": [(4,), (4, 4, 4), (4, 0)],

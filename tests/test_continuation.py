@@ -107,7 +107,8 @@ def test_laptop_trains_halo_on_cycles_in_three(model):
 
 @pytest.mark.parametrize(
     "names",
-    [("paper", "sprites", "halo-sp"), ("smoke", "sprites", "halo-sp"), ("laptop", "faces-procedural", "halo-sp"),
+    [("paper", "sprites", "halo-sp"), ("smoke", "sprites", "halo-sp"), ("laptop", "faces-procedural", "dsvae"),
+     ("laptop", "faces-procedural", "halo-sp+unshifted"), ("laptop", "mug", "halo-sp+first-cycle"),
      ("laptop", "sprites", "halo-sp+brief"), ("laptop", "sprites", "dsvae"),
      ("laptop", "sprites", "halo-sp+windows-first")],
 )  # fmt: skip
@@ -126,6 +127,20 @@ def test_long_is_three_times_the_first_cycle_with_content_that_must_not_tell_the
     assert not long.continues and long.content_mmd > 0
     changed = {"content_frames": "apart", "content_mmd": long.content_mmd}
     assert long == replace(first, steps=3 * first.steps, **changed)
+
+
+@pytest.mark.parametrize("names", [("laptop", "faces-procedural", "halo-sp"), ("fast", "mug", "halo-u")])
+def test_on_faces_the_second_cycle_is_on_windows_as_long_as_what_is_scored(names):
+    second = configure(*names)
+    first = continued(second)
+    assert first == configure(*names[:2], f"{names[2]}+first-cycle") and continued(first) is None
+    assert (first.training.frames, second.training.frames, second.training.steps) == (
+        None, 16, first.training.steps * 5 // 18)  # fmt: skip
+    assert first.training.shift == second.training.shift == 2
+    assert second.training.muon_learning_rate == first.training.muon_learning_rate / 2
+    for plain in ("unshifted", "narrow"):
+        config = configure(*names[:2], f"{names[2]}+{plain}")
+        assert not config.training.shift and continued(config) is None
 
 
 def test_after_the_long_cycle_comes_the_usual_second_one():

@@ -120,6 +120,8 @@ def test_training_windows_are_a_function_of_the_generator() -> None:
     assert not torch.equal(starts, data.starts(index, generator(0, "window", 6), "random"))
     assert int(starts.min()) == 0 and bool((starts + 8 <= data.lengths[index]).all())
     assert bool((starts + 8 == data.lengths[index]).any()), "the last window is drawn too"
+    longer = data.starts(index, generator(0, "window", 5), "random", 16)
+    assert bool((longer + 16 <= data.lengths[index]).all()) and bool((longer + 16 == data.lengths[index]).any())
     clips = data.clips(index[:9], starts[:9])
     assert torch.equal(rows(clips)[:, 0] - rows(data.clips(index[:9]))[:, 0], starts[:9])
     assert not data.starts(index, generator(0, "window", 5), "first").any()

@@ -58,7 +58,9 @@ class TinyClips:
                 made[row, time_, :, top : top + 24, left : left + 20] = self.colours[number][:, None, None]
         return made
 
-    def starts(self, index: Tensor, generator: torch.Generator, policy: str = "first") -> Tensor:
+    def starts(
+        self, index: Tensor, generator: torch.Generator, policy: str = "first", frames: int | None = None
+    ) -> Tensor:
         if policy == "first":
             return torch.zeros(len(index), dtype=torch.int64)
         return torch.randint(self.frames, (len(index),), generator=generator)
