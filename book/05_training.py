@@ -45,10 +45,11 @@ torch.set_num_threads(1)
 pd.set_option("display.width", 160, "display.max_columns", 12)
 
 # %% [markdown]
-# ## Four presets
+# ## Five presets
 #
 # `paper` is the printed recipe, `official` the released code's choices where they differ, `laptop` the best that was
-# found for an hour or two of one CPU core, and `smoke` half a minute to see that everything works. Every model of a
+# found for an hour or two of one CPU core, `fast` the recipe of `laptop` on the networks of `paper`, for a GPU
+# ({doc}`17_scale`), and `smoke` half a minute to see that everything works. Every model of a
 # table, baseline or not, is trained with the same preset.
 
 # %%

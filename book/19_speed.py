@@ -127,7 +127,8 @@ measured("others/")
 # $$e^{-o\mathbf H} = -\mathbf J \left(e^{o\mathbf H}\right)^\top \mathbf J.$$
 #
 # The exponential is the Taylor polynomial of $\mathbf H / 2^s$, squared $s$ times. Being products, it is differentiated as
-# products.
+# products. The matrices are so small that a call costs more than its multiplications; powers are kept side by side, in one matrix of many columns, so that one
+# product makes several. On a GPU calls are dearer still, and the record of one, made before this was seen, shows the obvious way ahead ({doc}`17_scale`).
 
 # %%
 measured("flow/")

@@ -78,6 +78,16 @@ def test_resumed_after_each_step_it_ends_with_the_same_bytes(tmp_path, model):
     assert state_bytes(tmp_path / "stopped") == state_bytes(tmp_path / "whole")
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch sees")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_on_a_gpu_too_it_ends_with_the_same_bytes(tmp_path, precision):
+    config = tiny_config(precision, steps=SHORT)
+    assert run_tiny(tmp_path / "whole", config, device="cuda")
+    while not run_tiny(tmp_path / "stopped", config, device="cuda", stop_after=0):
+        pass
+    assert state_bytes(tmp_path / "stopped") == state_bytes(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("step", [1, 2])
 def test_a_signal_finishes_the_step_saves_and_returns(whole, tmp_path, number, step):
