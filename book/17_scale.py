@@ -139,8 +139,8 @@ pd.DataFrame(flows).T
 
 # %% [markdown]
 # Since then the flow makes half as many calls, with the same result, and off the processor it no longer chooses at every squaring
-# whether to keep it, but computes the exponential in double precision with a fixed number of them. The processors' rows without `avx512` in their name and all
-# tests are of the new one; the GPU's is of the old, and no GPU was at hand to measure it again.
+# whether to keep it, but computes the exponential in double precision with a fixed number of them. The rows of the processor with AVX2 are of the new one, the
+# others of the old; no GPU was at hand to measure it again.
 #
 # ```sh
 # python -m hamrepro bench --preset paper --device cuda
@@ -175,11 +175,12 @@ pd.DataFrame(ends).T
 
 # %% [markdown]
 # *HALO, H, first cycle on Sprites, seed 0, mean of the last 25 steps; one run each.* The larger networks end in a thirtieth of the time with little more than a third of
-# the error. All three cycles took 129 seconds. **They are not scored**: the machine was lent for minutes and taken back before the scores were in, and weights of a
-# quarter of a gigabyte do not travel. So no table of this book has a row of `fast`; the commands that make one are
+# the error. All three cycles took 129 seconds. **They are not scored**: the time on the machine ended before the scoring did, and weights of a quarter of a
+# gigabyte are too large to ship. So no table of this book has a row of `fast`; the commands that make one are
 #
 # ```sh
-# python -m hamrepro train --preset fast --model halo-sp --device cuda && python -m hamrepro ship --preset fast --model halo-sp
+# python -m hamrepro train --preset fast --model halo-sp --device cuda
+# python -m hamrepro ship --preset fast --model halo-sp
 # python -m hamrepro evaluate --preset fast --model halo-sp --device cuda
 # ```
 #
