@@ -63,12 +63,23 @@ pd.DataFrame({name: {"GFLOP": f"{count['flop'] / 1e9:.2f}",
 #
 # What a machine can do is measured, not read from a data sheet: products of square matrices, the convolution in the middle of
 # the networks in both memory layouts, a copy. A step that runs at the rate of the convolutions is at the roof; what
-# lies between is batch norms, activations and the small networks, which move memory and multiply little.
+# lies between is batch norms, activations and the small networks, which move memory and multiply little. Medians of a few turns, and their
+# quartiles:
 
-# %%
-measured("roofline", columns=("median", "quartiles", "n"))
+# %% tags=["hide-input"]
+def with_quartiles(entry):
+    value, *ends = (bench.shown(x, entry["unit"]) for x in (entry["value"], *entry["iqr"]))
+    return f"{value} ({' to '.join(end.split()[0] for end in ends)}), n {entry['n']}"
 
-# %%
+
+roofs = {machine: {name.partition("/")[2]: with_quartiles(entry) for name, entry in found.items()
+                   if name.startswith("roofline/")} for machine, found in RECORDS.items()}  # fmt: skip
+pd.DataFrame(roofs) if roofs else measured("roofline/")
+
+# %% [markdown]
+# And the step, on each. What the H100's is made of, and why it stands so far below its roof, is in {doc}`17_scale`.
+
+# %% tags=["hide-input"]
 steps = {key: {
     "seconds": bench.shown(entry["value"], "s"), "frames / s": f"{entry['frames_per_second']:.0f}",
     "precision": entry["precision"], "share of products": f"{entry['share of product']:.0%}",
