@@ -3,6 +3,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
   $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
 BIN    := .venv/bin
 PRESET ?= laptop
+DEVICE ?= cpu
 JOBS   ?= 2
 # One thread a process: two processes side by side are faster than one with two threads.
 export OMP_NUM_THREADS ?= 1
@@ -29,8 +30,8 @@ reproduce: setup ## everything once, in minutes: train a little, evaluate shippe
 reevaluate: setup ## every shipped model scored again, compared with its record
 	$(BIN)/python -m hamrepro reevaluate
 
-retrain: setup ## every model of every table from scratch; PRESET=laptop|paper, resumable
-	$(BIN)/python -m hamrepro retrain --preset $(PRESET)
+retrain: setup ## every model of every table from scratch; PRESET=laptop|fast|paper, DEVICE=cpu|cuda, resumable
+	$(BIN)/python -m hamrepro retrain --preset $(PRESET) --device $(DEVICE)
 
 test: setup ## unit, property and doc tests, and every notebook against its committed output
 	$(BIN)/pytest --nbval -n auto --maxprocesses 4
