@@ -27,7 +27,7 @@ EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            ("dsvae", "s3vae", "cdsvae", "skd", "mocogan"), (0,)),
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
-    ("faces-procedural",   ("halo-sp", "halo-u"), (0,)),
+    ("faces-procedural",   ("halo-sp", "halo-u", "dsvae", "s3vae", "mocogan"), (0,)),
 )  # fmt: skip
 
 
