@@ -223,6 +223,11 @@ shown(tables.table_2a(preset, "mug"), "6way(, paper)?$")
 shown(tables.table_2a(preset, "faces-procedural"), "6way$")
 
 # %% [markdown]
+# On faces the two unsupervised models hardly move. Their static code tells the expression of its clip, as it does on Sprites ({doc}`11_baselines`), and their motion code has little to add: an expression takes
+# most of a second to rise and then stays, so in most windows of 8 frames a constant tells nearly everything, and what the motion code would cost is not paid.
+# That of S3VAE has no more than the 0.1 nats a clip that its training logged at the end, that of DSVAE 9 (`data/curves`). So under B, where the content is drawn, the
+# expression is drawn with it. MoCoGAN, which is told its category and never shown a clip to move, draws what it is asked for.
+#
 # (paper-table-2b)=
 # **Table 2 (b).** Content: attributes of the content clip still seen when the motion is exchanged, protocol A. A star marks the second judge.
 # The paper gives this for HALO only.
@@ -360,7 +365,7 @@ tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # C borrows both codes from real clips and needs no prior at all. What C has and A lacks is the price of the prior of motion; on Sprites, what C has and B lacks is that
-# of content; the separation itself is what C measures. On faces A is twice chance (1/6): takes have no cycle, states from the prior
+# of content; the separation itself is what C measures. On faces A is about twice chance (1/6): takes have no cycle, states from the prior
 # were never met in training, and *Or fit the prior to the encoder*, below, says what to do about it.
 #
 # ## What closes the gap
@@ -447,7 +452,7 @@ fitted("faces-procedural", halo, "metrics", ("9-way", "skin", "B, view", "C, sam
 # Four things are to be seen.
 #
 # - **Clothes, and on faces nearly everything, were the prior's fault.** With states like those the encoder gives, the clothes are better kept than with the paper's prior, skew-$\mathbf H$ draws
-#   the action it is asked for after a single cycle, and on faces the accuracy is nearly three times what it was and close to the ceiling of the judge. Nothing was trained.
+#   the action it is asked for after a single cycle, and on faces the accuracy is some three times what it was and close to the ceiling of the judge. Nothing was trained.
 # - **It may do as well as two more cycles.** Under skew-$\mathbf H$ the first cycle alone, with a fitted prior, has every action and a little more *all right* than the whole recipe: it never had to
 #   learn what no encoder says. Whoever has such a run and may choose the prior should stop there.
 # - **What it does not repair is separation.** After one cycle, long or not, the motion of $\mathbf H$ holds part of the *view*: under B the view of the motion clip is seen in far more
