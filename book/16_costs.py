@@ -12,7 +12,8 @@
 # Every recorded training with the time it took, on the machine it ran on. The numbers are those of the records
 # (`data/results/`) and of the cards of the shipped weights; nothing is timed on this page. *Table 1* is the time to score all
 # test clips (2,664 of Sprites, 234 of faces) under both readings, empty where a fixed share of them was scored. A training of preset `laptop` uses one thread: several side by side cost no more
-# than one.
+# than one. A run of several cycles counts the clips and minutes of all of them, and names the machine of the last: on faces the first cycle, four of the minutes, was an H100's,
+# which five trainings shared.
 
 # %% tags=["hide-input"]
 import pandas as pd
