@@ -55,7 +55,7 @@ def order(count: int, batch: int, seed: int, step: int) -> Tensor:
 
 
 def shifted(clips: Tensor, most: int, noise: torch.Generator, batch: int, rows: slice = slice(None)) -> Tensor:
-    """Clips moved as a whole, down and right, by -most..most pixels each, their edges repeated.
+    """Clips moved as a whole, down and right, by -most..most pixels each, their edges repeated. Deviation D25.
 
     Args:
         clips: (B, T, 3, H, W). most: pixels. batch: of which `rows` are these clips; as many numbers are drawn.

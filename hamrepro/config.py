@@ -62,8 +62,8 @@ class TrainConfig:
         schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).
         windows: `first`, frames 1..8; `cyclic`, half of the windows begin at a random phase (Deviation D13);
             `random`, any window of a longer take.
-        frames: T of a training window; None: the data set's.
-        shift: pixels by which a clip is moved as a whole, at most, its edges repeated.
+        frames: T of a training window; None: the data set's (Deviation D25).
+        shift: pixels by which a clip is moved as a whole, at most, its edges repeated (Deviation D25).
         decoded_frames ... kl_frames, prior_states, periods, content_mmd, content_adversary: see
             `hamrepro.elbo.Estimate`.
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).

@@ -95,12 +95,16 @@ class Halo(nn.Module):
         self._check(clips, action, least_frames=2, least_clips=2 if self.training else 1)
         batch, frames = clips.shape[:2]
         rows = torch.arange(batch, device=action.device)
-        reference = torch.randint(frames, (batch,), generator=noise("reference")).to(action.device, non_blocking=True)
+
+        def sent(drawn: Tensor) -> Tensor:  # without waiting for the device
+            return drawn.to(action.device, non_blocking=True)
+
+        reference = sent(torch.randint(frames, (batch,), generator=noise("reference")))
         window, choice = self.window(frames, reference, cyclic), noise("content")
         if estimate.content_frames == "window":
             seen = content = self.features(clips[rows[:, None], window])
         elif estimate.content_frames == "apart":
-            other = torch.randint(frames, (batch, 2), generator=choice).to(action.device, non_blocking=True)
+            other = sent(torch.randint(frames, (batch, 2), generator=choice))
             both = self.features(clips[rows[:, None], torch.cat([window, other], 1)])
             seen, content = both[:, : self.momentum.window], both[:, self.momentum.window :]
         else:
@@ -109,22 +113,17 @@ class Halo(nn.Module):
         if estimate.single_frame_content:
             single = torch.rand(batch, generator=choice) < estimate.single_frame_content
             frame = (content if estimate.content_frames == "apart" else seen)[:, -1:]
-            content = torch.where(
-                single.to(action.device, non_blocking=True)[:, None, None], frame.expand_as(content), content
-            )
+            content = torch.where(sent(single)[:, None, None], frame.expand_as(content), content)
         if estimate.content_frames == "apart":
             content = content.repeat(1, frames // 2, 1)
         posterior = self._posterior(self.content(content), seen, action, reference)
         draw = noise("posterior")
-        z, q, p = (
-            part.sample(torch.randn(part.mean.shape, generator=draw).to(action.device, non_blocking=True))
-            for part in posterior[:3]
-        )
+        z, q, p = (part.sample(sent(torch.randn(part.mean.shape, generator=draw))) for part in posterior[:3])
         state, free = some_from_prior(PhaseSpace(q, p), estimate.prior_states, noise("prior"))
         positions = self.positions(state, action, reference, frames * estimate.periods)
         decoded = estimate.decoded_frames or frames
-        columns = torch.rand(batch, frames, generator=draw).argsort(1)[:, :decoded].to(action.device, non_blocking=True)
-        period = torch.randint(estimate.periods, columns.shape, generator=draw).to(action.device, non_blocking=True)
+        columns = sent(torch.rand(batch, frames, generator=draw).argsort(1)[:, :decoded])
+        period = sent(torch.randint(estimate.periods, columns.shape, generator=draw))
         means = self.decode(z, positions[rows[:, None], columns + frames * period])
         if estimate.prior_states:
             columns = torch.where(free[:, None], best_phase(means, clips, columns), columns)

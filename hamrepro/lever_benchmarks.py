@@ -107,9 +107,7 @@ def sub_pixel(model: Halo) -> Halo:
 
 @lru_cache(maxsize=1)
 def _step(on: Conditions) -> Work:
-    config, batch = batch_of(on, on.few)
-    low = choose_precision("auto", on.device) == "bfloat16"
-    return update(halo(config.network, on.device), batch, config.training, low)
+    return _plain(on)()
 
 
 def _seconds(on: Conditions, threads: int, steps: int) -> float:

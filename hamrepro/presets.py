@@ -35,7 +35,7 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
     "official": (ModelConfig(decoder_widths=(256,) * 4), TrainConfig(betas=(0.5, 0.999), kl_frames="all")),
 }  # fmt: skip
 
-IN_CYCLES = ("laptop", "fast")  # of the learning rate, HALO on Sprites
+IN_CYCLES = ("laptop", "fast")  # of the learning rate: how these presets train HALO, on Sprites and on faces
 
 DATASETS: dict[str, dict[str, Any]] = {
     "sprites": {},
@@ -181,8 +181,9 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
     faces, plain = dataset.startswith(("faces", "mug")), {NARROW, UNSHIFTED} & {*variants}
-    if plain and not (faces and preset in IN_CYCLES):
-        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{plain.pop()} only of faces, laptop or fast")
+    where = ("laptop",) if NARROW in plain else IN_CYCLES
+    if plain and not (faces and preset in where):
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{plain.pop()} only of faces, {' or '.join(where)}")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":

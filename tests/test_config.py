@@ -66,9 +66,13 @@ def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(names):
     assert "sprites" in caught.value.expected or "one of" in caught.value.expected
 
 
-@pytest.mark.parametrize("names", [("laptop", "sprites", "halo-sp+narrow"), ("paper", "mug", "halo-sp+narrow")])
-def test_a_decoder_that_is_not_wide_has_no_narrow_variant(names):
-    with pytest.raises(ConfigError, match="narrow") as caught:
+@pytest.mark.parametrize(
+    "names",
+    [("laptop", "sprites", "halo-sp+narrow"), ("paper", "mug", "halo-sp+narrow"), ("fast", "mug", "halo-sp+narrow"),
+     ("laptop", "sprites", "halo-sp+unshifted"), ("paper", "mug", "halo-sp+unshifted")],
+)  # fmt: skip
+def test_variants_of_faces_are_refused_where_they_change_nothing(names):
+    with pytest.raises(ConfigError, match="narrow|unshifted") as caught:
         configure(*names)
     assert "only of faces" in caught.value.expected
 

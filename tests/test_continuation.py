@@ -138,7 +138,7 @@ def test_on_faces_the_second_cycle_is_on_windows_as_long_as_what_is_scored(names
         None, 16, first.training.steps * 5 // 18)  # fmt: skip
     assert first.training.shift == second.training.shift == 2
     assert second.training.muon_learning_rate == first.training.muon_learning_rate / 2
-    for plain in ("unshifted", "narrow"):
+    for plain in ("unshifted", "narrow") if names[0] == "laptop" else ("unshifted",):
         config = configure(*names[:2], f"{names[2]}+{plain}")
         assert not config.training.shift and continued(config) is None
 

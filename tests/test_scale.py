@@ -39,9 +39,7 @@ def test_a_run_ends_where_the_target_is_met(looks):
 
 
 def test_a_target_not_met_is_no_number(looks):
-    entry = next(
-        iter(quality.time_to_quality("smoke", "sprites", "halo-u", ["ssim/clip/1-16>=2"], 1, every=3).values())
-    )
+    (entry,) = quality.time_to_quality("smoke", "sprites", "halo-u", ["ssim/clip/1-16>=2"], 1, every=3).values()
     assert entry["value"] is None and entry["why"] and entry["runs"][0]["best"] == pytest.approx(0.3)
 
 
