@@ -72,7 +72,7 @@ def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(names):
      ("laptop", "sprites", "halo-sp+unshifted"), ("paper", "mug", "halo-sp+unshifted")],
 )  # fmt: skip
 def test_variants_of_faces_are_refused_where_they_change_nothing(names):
-    with pytest.raises(ConfigError, match="narrow|unshifted") as caught:
+    with pytest.raises(ConfigError, match=r"narrow|unshifted") as caught:
         configure(*names)
     assert "only of faces" in caught.value.expected
 
