@@ -144,14 +144,15 @@ def _halved(training: TrainConfig) -> dict[str, float]:
     return {name: rate / 2 for name in rates if (rate := getattr(training, name)) is not None}
 
 
-def longer_windows(training: TrainConfig, after: str) -> TrainConfig:
-    """What follows the first cycle on faces: fewer steps at half of its rate, on windows of 16 frames. Deviation D25.
+def longer_windows(training: TrainConfig, model: str, second: bool) -> TrainConfig:
+    """What follows the first cycle on faces: two more, at half of its rate, on windows of 16 frames. Deviation D25.
 
     Args:
-        training: of the first cycle. after: the model whose weights it begins with.
+        training: of the first cycle. model: its name, without the cycle. second: that one, not the third.
     """
-    steps = training.steps * 5 // 18
-    return replace(training, continues=after, steps=steps, frames=LONGER, kl_warmup=0.0, **_halved(training))
+    steps, after = (5, FIRST_CYCLE) if second else (6, SECOND_CYCLE)
+    changes = {"continues": f"{model}+{after}", "steps": training.steps * steps // 18, "frames": LONGER}
+    return replace(training, kl_warmup=0.0, **changes, **_halved(training))
 
 
 def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
@@ -180,6 +181,8 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         changes |= _choose("variant", variant, VARIANTS)
     if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
+    long, second, shorter = LONG in variants, SECOND_CYCLE in variants, {SHORT, NO_MMD} & {*variants}
+    kept = [variant for variant in variants if variant not in {SECOND_CYCLE, *shorter}]
     faces, plain = dataset.startswith(("faces", "mug")), {NARROW, UNSHIFTED} & {*variants}
     where = ("laptop",) if NARROW in plain else IN_CYCLES
     if plain and not (faces and preset in where):
@@ -198,15 +201,12 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     if faces and preset in IN_CYCLES and base.startswith("halo") and not plain:
         training = replace(training, shift=SHIFT)
         if not {FIRST_CYCLE, BRIEF} & {*variants}:
-            training = longer_windows(training, f"{model}+{FIRST_CYCLE}")
-    long, second, shorter = LONG in variants, SECOND_CYCLE in variants, {SHORT, NO_MMD} & {*variants}
+            training = longer_windows(training, "+".join([base, *kept]), second)
     in_cycles = preset in IN_CYCLES and base.startswith("halo") and training.windows == "cyclic"
-    if second and not in_cycles:
-        raise ConfigError(
-            f"{model} of {preset} on {dataset}", f"+{SECOND_CYCLE} only of HALO, {'/'.join(IN_CYCLES)}, sprites"
-        )
+    if second and not (in_cycles or (training.frames == LONGER and not long)):
+        where = f"of HALO, {' or '.join(IN_CYCLES)}, on sprites or faces; after +{LONG} on sprites"
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{SECOND_CYCLE} only {where}")
     if in_cycles and not ({FIRST_CYCLE, BRIEF} & {*variants} or (long and not second)):
-        kept = [variant for variant in variants if variant not in {SECOND_CYCLE, *shorter}]
         first = "+".join([base, *kept, *([] if long else [FIRST_CYCLE])])
         training = second_cycle(training, first, 3 if shorter else 2 if long else 6)
         training = replace(training, content_mmd=0.0) if NO_MMD in variants else training

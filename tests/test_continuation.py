@@ -130,14 +130,16 @@ def test_long_is_three_times_the_first_cycle_with_content_that_must_not_tell_the
 
 
 @pytest.mark.parametrize("names", [("laptop", "faces-procedural", "halo-sp"), ("fast", "mug", "halo-u")])
-def test_on_faces_the_second_cycle_is_on_windows_as_long_as_what_is_scored(names):
-    second = configure(*names)
-    first = continued(second)
-    assert first == configure(*names[:2], f"{names[2]}+first-cycle") and continued(first) is None
-    assert (first.training.frames, second.training.frames, second.training.steps) == (
-        None, 16, first.training.steps * 5 // 18)  # fmt: skip
-    assert first.training.shift == second.training.shift == 2
-    assert second.training.muon_learning_rate == first.training.muon_learning_rate / 2
+def test_on_faces_two_cycles_follow_on_windows_as_long_as_what_is_scored(names):
+    third = configure(*names)
+    second, first = (configure(*names[:2], f"{names[2]}+{name}") for name in (SECOND_CYCLE, FIRST_CYCLE))
+    assert (continued(third), continued(second), continued(first)) == (second, first, None)
+    steps = first.training.steps
+    assert [cycle.training.steps for cycle in (second, third)] == [steps * 5 // 18, steps // 3]
+    assert [cycle.training.frames for cycle in (first, second, third)] == [None, 16, 16]
+    assert [cycle.training.shift for cycle in (first, second, third)] == [2, 2, 2]
+    rates = [cycle.training.muon_learning_rate for cycle in (second, third)]
+    assert rates == [first.training.muon_learning_rate / 2] * 2
     for plain in ("unshifted", "narrow") if names[0] == "laptop" else ("unshifted",):
         config = configure(*names[:2], f"{names[2]}+{plain}")
         assert not config.training.shift and continued(config) is None
@@ -152,7 +154,8 @@ def test_after_the_long_cycle_comes_the_usual_second_one():
 @pytest.mark.parametrize(
     "names",
     [("laptop", "sprites", "dsvae+second-cycle"), ("paper", "sprites", "halo-sp+long+second-cycle"),
-     ("laptop", "sprites", "dsvae+long+second-cycle"), ("laptop", "faces-procedural", "halo-u+long+second-cycle")],
+     ("laptop", "sprites", "dsvae+long+second-cycle"), ("laptop", "faces-procedural", "halo-u+long+second-cycle"),
+     ("laptop", "faces-procedural", "halo-u+unshifted+second-cycle"), ("laptop", "mug", "dsvae+second-cycle")],
 )  # fmt: skip
 def test_a_second_cycle_is_refused_where_there_is_none(names):
     with pytest.raises(ConfigError, match="second-cycle"):
