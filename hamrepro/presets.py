@@ -7,6 +7,7 @@ from os.path import abspath, basename
 from typing import Any
 
 from hamrepro.config import ModelConfig, RunConfig, TrainConfig
+from hamrepro.cycles import BRIEF, CONTENT_MMD, FIRST_CYCLE, LONG, NO_MMD, SECOND_CYCLE, SHORT, on_faces, on_sprites
 from hamrepro.errors import ConfigError
 
 _LAPTOP_TRAINING = TrainConfig(
@@ -89,10 +90,7 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD = "first-cycle", "second-cycle", "short", "no-mmd"
-BRIEF, LONG, NARROW, UNSHIFTED = "brief", "long", "narrow", "unshifted"
-_CONTENT_MMD, _CONTENT_ADVERSARY = 4000.0, 1000.0
-SHIFT, LONGER = 2, 16  # of faces: pixels by which a clip is moved; T of the second cycle, as many frames as are scored
+UNSHIFTED, NARROW = "unshifted", "narrow"
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -105,54 +103,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     SHORT: {},  # so, and the second one half as long
     NO_MMD: {},  # and so, without D21
     BRIEF: {},  # a quarter of the first cycle and no second, for ablations
-    LONG: {"content_frames": "apart", "content_mmd": _CONTENT_MMD},  # a first cycle three times as long, no other
+    LONG: {"content_frames": "apart", "content_mmd": CONTENT_MMD},  # a first cycle three times as long, no other
     UNSHIFTED: {},  # of faces: one cycle, clips where they are
     NARROW: {"decoder_widths": _LAPTOP_NETWORK.decoder_widths, "steps": 2100},  # and so, with the decoder of sprites
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
 }
-
-
-def second_cycle(training: TrainConfig, after: str, tenths: int = 6) -> TrainConfig:
-    """What follows the first cycle of the learning rate: fewer steps at half of it, with states from the prior.
-
-    And with content that must not tell the action. Deviations D19, D20, D21.
-
-    Args:
-        training: of the first cycle. after: the model whose weights it begins with. tenths: of its steps.
-    """
-    content = "apart" if training.content_frames == "window" else training.content_frames
-    return replace(
-        training, continues=after, steps=training.steps * tenths // 10, prior_states=0.5, periods=16,
-        content_mmd=_CONTENT_MMD, content_frames=content, kl_warmup=0.0, **_halved(training),
-    )  # fmt: skip
-
-
-def third_cycle(training: TrainConfig, after: str) -> TrainConfig:
-    """What follows the second cycle: fewer steps still, and an adversary in place of the discrepancy. Deviation D24.
-
-    Args:
-        training: of the second cycle. after: the model whose weights it begins with.
-    """
-    steps = training.steps * 5 // 18
-    return replace(training, continues=after, steps=steps, content_mmd=0.0, content_adversary=_CONTENT_ADVERSARY)
-
-
-def _halved(training: TrainConfig) -> dict[str, float]:
-    rates = ("learning_rate", "scale_learning_rate", "muon_learning_rate")
-    return {name: rate / 2 for name in rates if (rate := getattr(training, name)) is not None}
-
-
-def longer_windows(training: TrainConfig, model: str, second: bool) -> TrainConfig:
-    """What follows the first cycle on faces: two more, at half of its rate, on windows of 16 frames. Deviation D25.
-
-    Args:
-        training: of the first cycle. model: its name, without the cycle. second: that one, not the third.
-    """
-    steps, after = (5, FIRST_CYCLE) if second else (6, SECOND_CYCLE)
-    changes = {"continues": f"{model}+{after}", "steps": training.steps * steps // 18, "frames": LONGER}
-    return replace(training, kl_warmup=0.0, **changes, **_halved(training))
 
 
 def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
@@ -181,12 +138,10 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         changes |= _choose("variant", variant, VARIANTS)
     if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
-    long, second, shorter = LONG in variants, SECOND_CYCLE in variants, {SHORT, NO_MMD} & {*variants}
-    kept = [variant for variant in variants if variant not in {SECOND_CYCLE, *shorter}]
     faces, plain = dataset.startswith(("faces", "mug")), {NARROW, UNSHIFTED} & {*variants}
     where = ("laptop",) if NARROW in plain else IN_CYCLES
     if plain and not (faces and preset in where):
-        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{plain.pop()} only of faces, {' or '.join(where)}")
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(plain)} only of faces, {' or '.join(where)}")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":
@@ -198,20 +153,15 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         training = replace(training, steps=max(1, training.steps // 4))
     if LONG in variants:
         training = replace(training, steps=3 * training.steps)
-    if faces and preset in IN_CYCLES and base.startswith("halo") and not plain:
-        training = replace(training, shift=SHIFT)
-        if not {FIRST_CYCLE, BRIEF} & {*variants}:
-            training = longer_windows(training, "+".join([base, *kept]), second)
-    in_cycles = preset in IN_CYCLES and base.startswith("halo") and training.windows == "cyclic"
-    if second and not (in_cycles or (training.frames == LONGER and not long)):
-        where = f"of HALO, {' or '.join(IN_CYCLES)}, on sprites or faces; after +{LONG} on sprites"
-        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{SECOND_CYCLE} only {where}")
-    if in_cycles and not ({FIRST_CYCLE, BRIEF} & {*variants} or (long and not second)):
-        first = "+".join([base, *kept, *([] if long else [FIRST_CYCLE])])
-        training = second_cycle(training, first, 3 if shorter else 2 if long else 6)
-        training = replace(training, content_mmd=0.0) if NO_MMD in variants else training
-        if not (second or shorter):
-            training = third_cycle(training, "+".join([base, *kept, SECOND_CYCLE]))
+    if preset in IN_CYCLES and base.startswith("halo"):
+        if training.windows == "cyclic":
+            training = on_sprites(training, base, variants)
+        elif faces and not plain:
+            training = on_faces(training, base, variants)
+    cycles = {SECOND_CYCLE, SHORT, NO_MMD} & {*variants}
+    if cycles and (not training.continues or (faces and cycles != {SECOND_CYCLE})):
+        where = f"HALO, {' or '.join(IN_CYCLES)}, on sprites or faces; on sprites also after +long, +short and +no-mmd"
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{SECOND_CYCLE} of {where}")
     return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
 
 

@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 from hamrepro import records
+from hamrepro.cycles import BRIEF, LONG, SECOND_CYCLE
 from hamrepro.datasets import load
 from hamrepro.errors import DataError
 from hamrepro.face_sources import drawn
 from hamrepro.judging import recompute
-from hamrepro.presets import BRIEF, IN_CYCLES, LONG, SECOND_CYCLE, configure
+from hamrepro.presets import IN_CYCLES, configure
 from hamrepro.reevaluation import compare_all
 from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train

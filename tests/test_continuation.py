@@ -10,8 +10,9 @@ import torch
 from tiny import TinyClips, tiny_config
 
 from hamrepro import checkpoint, continuation, judging, records, shipping
+from hamrepro.cycles import FIRST_CYCLE, NO_MMD, SECOND_CYCLE, SHORT
 from hamrepro.errors import CheckpointError, ConfigError
-from hamrepro.presets import FIRST_CYCLE, NO_MMD, SECOND_CYCLE, SHORT, configure, continued, first_cycle
+from hamrepro.presets import configure, continued, first_cycle
 from hamrepro.train import run_folder, train
 
 FIRST = tiny_config(model="halo-u+first-cycle", steps=3)
@@ -155,6 +156,8 @@ def test_after_the_long_cycle_comes_the_usual_second_one():
     "names",
     [("laptop", "sprites", "dsvae+second-cycle"), ("paper", "sprites", "halo-sp+long+second-cycle"),
      ("laptop", "sprites", "dsvae+long+second-cycle"), ("laptop", "faces-procedural", "halo-u+long+second-cycle"),
+     ("laptop", "sprites", "halo-u+first-cycle+second-cycle"), ("laptop", "faces-procedural", "halo-u+short"),
+     ("paper", "sprites", "halo-u+no-mmd"),
      ("laptop", "faces-procedural", "halo-u+unshifted+second-cycle"), ("laptop", "mug", "dsvae+second-cycle")],
 )  # fmt: skip
 def test_a_second_cycle_is_refused_where_there_is_none(names):

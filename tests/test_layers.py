@@ -17,7 +17,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hamrepro"
 LAYERS = (
-    ("bounds", "config", "presets", "errors", "places", "randomness", "_torchvision"),
+    ("bounds", "config", "cycles", "presets", "errors", "places", "randomness", "_torchvision"),
     ("symplectic", "lie_groups", "gaussian", "metrics"),
     ("networks", "dynamics", "free_dynamics", "tuning", "conservation"),
     ("elbo", "linear_gaussian", "discrepancy", "adversary", "prior_states", "halo", "baselines", "models"),
