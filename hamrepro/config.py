@@ -67,6 +67,8 @@ class TrainConfig:
         decoded_frames ... kl_frames, prior_states, periods, content_mmd, content_adversary: see
             `hamrepro.elbo.Estimate`.
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
+        population_batches: once training is done, the statistics of the batch norms are taken from so many batches; 0:
+            they are the running averages of training (Deviation D26).
         continues: the model whose run gives the first weights, same preset, data set and seed (Deviation D19).
         precision: `auto` (two-second calibration), `float32`, `bfloat16`. checkpoint_every: steps between checkpoints.
     """
@@ -91,6 +93,7 @@ class TrainConfig:
     periods: int = 1
     content_mmd: float = 0.0
     content_adversary: float = 0.0
+    population_batches: int = 0
     continues: str = ""
     precision: str = "auto"
     checkpoint_every: int = 500
@@ -98,7 +101,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check(self, whole(1), "steps", "checkpoint_every", "periods")
         check(self, whole(2), "batch")  # a batch norm needs two
-        check(self, whole(0), "shift")
+        check(self, whole(0), "shift", "population_batches")
         check(self, whole(2, optional=True), "frames")
         check(self, whole(1, optional=True), "decoded_frames")
         check(self, number(above=0), "learning_rate", "muon_learning_rate")

@@ -12,6 +12,7 @@ FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD = "first-cycle", "second-cycle", "short
 BRIEF, LONG = "brief", "long"
 
 CONTENT_MMD, CONTENT_ADVERSARY = 4000.0, 1000.0
+POPULATION = 100  # batches
 SHIFT, LONGER = 2, 16  # of faces: pixels by which a clip is moved; T of the later cycles, as many frames as are scored
 
 
@@ -43,10 +44,10 @@ def on_sprites(first: TrainConfig, model: str, variants: Sequence[str]) -> Train
 
 
 def on_faces(first: TrainConfig, model: str, variants: Sequence[str]) -> TrainConfig:
-    """The same of the recipe for faces, every cycle on clips that are moved. Deviation D25.
+    """The same of the recipe for faces, every cycle on clips that are moved. Deviations D25, D26.
 
     The second and the third: five and six steps for every eighteen of the first, at half of its rate, on windows of
-    16 frames.
+    16 frames; after the third, statistics of the population for the batch norms.
     """
     first = replace(first, shift=SHIFT)
     if {*variants} & {FIRST_CYCLE, BRIEF, LONG}:
@@ -54,7 +55,8 @@ def on_faces(first: TrainConfig, model: str, variants: Sequence[str]) -> TrainCo
     second = SECOND_CYCLE in variants
     steps, after = (5, FIRST_CYCLE) if second else (6, SECOND_CYCLE)
     before = "+".join([model, *(name for name in variants if name != SECOND_CYCLE), after])
-    return replace(_halved(first), continues=before, steps=first.steps * steps // 18, frames=LONGER)
+    training = replace(_halved(first), continues=before, steps=first.steps * steps // 18, frames=LONGER)
+    return training if second else replace(training, population_batches=POPULATION)
 
 
 def _halved(first: TrainConfig) -> TrainConfig:

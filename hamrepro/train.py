@@ -25,6 +25,7 @@ from hamrepro.distributed import Processes, processes, share_batch_norms
 from hamrepro.errors import CheckpointError, ConfigError, NonFiniteError
 from hamrepro.models import build
 from hamrepro.optimiser import Optimiser, estimate, rate
+from hamrepro.population import population_statistics
 from hamrepro.precision import choose_device, choose_precision
 from hamrepro.randomness import generator
 from hamrepro.signals import Stop
@@ -179,14 +180,9 @@ def _train(
     low = optimiser.low = made["precision"] == "bfloat16"
     window, began = [], time.monotonic()
     bar = tqdm(
-        total=training.steps,
-        initial=done,
-        desc=f"{config.model} seed {seed}",
-        unit="step",
-        file=sys.stderr,
-        mininterval=2,
-        disable=None if group.first and sys.stderr.isatty() else True,
-    )
+        total=training.steps, initial=done, desc=f"{config.model} seed {seed}", unit="step", file=sys.stderr,
+        mininterval=2, disable=None if group.first and sys.stderr.isatty() else True,
+    )  # fmt: skip
 
     def save() -> None:
         checkpoint.save_state(
@@ -230,6 +226,8 @@ def _train(
                 means, spent = dict(zip(terms, log.mean(0).tolist(), strict=True)), seconds + time.monotonic() - began
                 _write_stats(folder, done, means, model, rate(training, done - 1), spent)
                 bar.set_postfix(loss=f"{log[:, 0].mean():.0f} nats", refresh=False)
+            if done == training.steps:
+                population_statistics(model, config, seed, clip_set, place, group)
             if on_step is not None:
                 on_step(done, model)
             if saving and group.first:

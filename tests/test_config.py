@@ -88,6 +88,7 @@ def test_the_paper_is_the_default():
 WRONG = {
     "frames": [0, 1, 8.5, "8", True],
     "shift": [-1, 1.5, "2", None, True],
+    "population_batches": [-1, 1.5, "2", None, True],
     "encoder_widths": [(8,) * 4, (8,) * 6, (8, 8, 8, 8, 0), [8] * 5, 8, (8.0,) * 5],
     "decoder_widths": [(), (8,), (8,) * 7, (8, -8, 8)],
     "hidden": [(4,), (4, 4, 4), (4, 0)],

@@ -37,7 +37,7 @@ class Seen(TinyClips):
 
 
 def config(steps=STEPS):
-    return tiny_config(model="halo-u+adam", steps=steps, batch=8, checkpoint_every=10)
+    return tiny_config(model="halo-u+adam", steps=steps, batch=8, checkpoint_every=10, population_batches=2)
 
 
 def work(folder):

@@ -23,7 +23,7 @@ LAYERS = (
     ("elbo", "linear_gaussian", "discrepancy", "adversary", "prior_states", "halo", "baselines", "models"),
     ("sheets", "layers", "sprites", "pixelart", "facs", "face_crops", "face_cache", "face_sources", "face_splits",
      "faces", "mug", "clip_files", "clip_folder", "datasets", "batches"),
-    ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "train"),
+    ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "population", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "fitted_prior",
      "leakage", "evaluate", "records", "timing", "benchmarks", "training_benchmarks", "growth_benchmarks",
      "lever_benchmarks"),
