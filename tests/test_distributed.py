@@ -21,7 +21,7 @@ from hamrepro import checkpoint
 from hamrepro.distributed import Processes
 from hamrepro.errors import CheckpointError, ConfigError
 
-STEPS = 20
+STEPS, BATCHES = 20, 2
 
 
 class Seen(TinyClips):
@@ -37,7 +37,7 @@ class Seen(TinyClips):
 
 
 def config(steps=STEPS):
-    return tiny_config(model="halo-u+adam", steps=steps, batch=8, checkpoint_every=10, population_batches=2)
+    return tiny_config(model="halo-u+adam", steps=steps, batch=8, checkpoint_every=10, population_batches=BATCHES)
 
 
 def work(folder):
@@ -76,7 +76,7 @@ def rows(path):
 def test_the_same_clips_are_seen(runs):
     folder, asked = runs
     shares = [json.loads((folder / f"two-rank{rank}.json").read_text()) for rank in (0, 1)]
-    assert len(asked) == STEPS
+    assert len(asked) == STEPS + BATCHES
     assert [first + second for first, second in zip(*shares, strict=True)] == asked
 
 
