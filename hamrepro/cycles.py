@@ -9,7 +9,7 @@ from hamrepro.config import TrainConfig
 
 # Variants that say which cycle of the recipe a run is, or how long one is.
 FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD = "first-cycle", "second-cycle", "short", "no-mmd"
-BRIEF, LONG = "brief", "long"
+BRIEF, LONG, RUNNING_AVERAGES = "brief", "long", "running-averages"
 
 CONTENT_MMD, CONTENT_ADVERSARY = 4000.0, 1000.0
 POPULATION = 100  # batches
@@ -52,11 +52,12 @@ def on_faces(first: TrainConfig, model: str, variants: Sequence[str]) -> TrainCo
     first = replace(first, shift=SHIFT)
     if {*variants} & {FIRST_CYCLE, BRIEF, LONG}:
         return first
-    second = SECOND_CYCLE in variants
+    second, running = SECOND_CYCLE in variants, RUNNING_AVERAGES in variants
     steps, after = (5, FIRST_CYCLE) if second else (6, SECOND_CYCLE)
-    before = "+".join([model, *(name for name in variants if name != SECOND_CYCLE), after])
-    training = replace(_halved(first), continues=before, steps=first.steps * steps // 18, frames=LONGER)
-    return training if second else replace(training, population_batches=POPULATION)
+    before = "+".join([model, *(name for name in variants if name not in {SECOND_CYCLE, RUNNING_AVERAGES}), after])
+    batches = 0 if second or running else POPULATION
+    changes = {"continues": before, "steps": first.steps * steps // 18, "population_batches": batches}
+    return replace(_halved(first), frames=LONGER, **changes)
 
 
 def _halved(first: TrainConfig) -> TrainConfig:

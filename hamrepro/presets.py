@@ -7,7 +7,18 @@ from os.path import abspath, basename
 from typing import Any
 
 from hamrepro.config import ModelConfig, RunConfig, TrainConfig
-from hamrepro.cycles import BRIEF, CONTENT_MMD, FIRST_CYCLE, LONG, NO_MMD, SECOND_CYCLE, SHORT, on_faces, on_sprites
+from hamrepro.cycles import (
+    BRIEF,
+    CONTENT_MMD,
+    FIRST_CYCLE,
+    LONG,
+    NO_MMD,
+    RUNNING_AVERAGES,
+    SECOND_CYCLE,
+    SHORT,
+    on_faces,
+    on_sprites,
+)
 from hamrepro.errors import ConfigError
 
 _LAPTOP_TRAINING = TrainConfig(
@@ -104,6 +115,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     NO_MMD: {},  # and so, without D21
     BRIEF: {},  # a quarter of the first cycle and no second, for ablations
     LONG: {"content_frames": "apart", "content_mmd": CONTENT_MMD},  # a first cycle three times as long, no other
+    RUNNING_AVERAGES: {},  # of faces: without D26
     UNSHIFTED: {},  # of faces: one cycle, clips where they are
     NARROW: {"decoder_widths": _LAPTOP_NETWORK.decoder_widths, "steps": 2100},  # and so, with the decoder of sprites
     "all-frames": {"decoded_frames": None},
@@ -138,10 +150,10 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         changes |= _choose("variant", variant, VARIANTS)
     if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
-    faces, plain = dataset.startswith(("faces", "mug")), {NARROW, UNSHIFTED} & {*variants}
-    where = ("laptop",) if NARROW in plain else IN_CYCLES
-    if plain and not (faces and preset in where):
-        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(plain)} only of faces, {' or '.join(where)}")
+    faces, theirs = dataset.startswith(("faces", "mug")), {NARROW, UNSHIFTED, RUNNING_AVERAGES} & {*variants}
+    where = ("laptop",) if NARROW in theirs else IN_CYCLES
+    if theirs and not (faces and preset in where):
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(theirs)} only of faces, {' or '.join(where)}")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":
@@ -156,7 +168,7 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     if preset in IN_CYCLES and base.startswith("halo"):
         if training.windows == "cyclic":
             training = on_sprites(training, base, variants)
-        elif faces and not plain:
+        elif faces and theirs <= {RUNNING_AVERAGES}:
             training = on_faces(training, base, variants)
     cycles = {SECOND_CYCLE, SHORT, NO_MMD} & {*variants}
     if cycles and (not training.continues or (faces and cycles != {SECOND_CYCLE})):

@@ -29,7 +29,7 @@ def test_every_name_of_the_tables_makes_a_run(preset, dataset):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_changes_the_run_and_what_it_names(variant):
     without = "halo-sp+long" if variant == "second-cycle" else "halo-sp"
-    dataset = "faces-procedural" if variant in ("narrow", "unshifted") else "sprites"
+    dataset = "faces-procedural" if variant in ("narrow", "unshifted", "running-averages") else "sprites"
     plain, varied = (configure("laptop", dataset, name) for name in (without, f"{without}+{variant}"))
     assert plain.sha256 != varied.sha256
     for name, value in VARIANTS[variant].items():
@@ -69,10 +69,11 @@ def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(names):
 @pytest.mark.parametrize(
     "names",
     [("laptop", "sprites", "halo-sp+narrow"), ("paper", "mug", "halo-sp+narrow"), ("fast", "mug", "halo-sp+narrow"),
-     ("laptop", "sprites", "halo-sp+unshifted"), ("paper", "mug", "halo-sp+unshifted")],
+     ("laptop", "sprites", "halo-sp+unshifted"), ("paper", "mug", "halo-sp+unshifted"),
+     ("laptop", "sprites", "halo-sp+running-averages")],
 )  # fmt: skip
 def test_variants_of_faces_are_refused_where_they_change_nothing(names):
-    with pytest.raises(ConfigError, match=r"narrow|unshifted") as caught:
+    with pytest.raises(ConfigError, match=r"narrow|unshifted|running-averages") as caught:
         configure(*names)
     assert "only of faces" in caught.value.expected
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny import TinyClips, run_tiny, state_bytes, tiny_config
@@ -84,6 +86,8 @@ def test_a_run_that_was_stopped_ends_with_the_same_ones(tmp_path):
 
 def test_on_faces_the_last_cycle_ends_with_them():
     given = {name: configure("laptop", "mug", f"halo-sp{name}").training.population_batches
-             for name in ("", "+second-cycle", "+first-cycle", "+unshifted")}  # fmt: skip
-    assert given == {"": 100, "+second-cycle": 0, "+first-cycle": 0, "+unshifted": 0}
+             for name in ("", "+running-averages", "+second-cycle", "+first-cycle", "+unshifted")}  # fmt: skip
+    assert given == {"": 100, "+running-averages": 0, "+second-cycle": 0, "+first-cycle": 0, "+unshifted": 0}
+    without, usual = (configure("laptop", "mug", f"halo-sp{name}").training for name in ("+running-averages", ""))
+    assert replace(without, population_batches=100) == usual
     assert configure("laptop", "sprites", "halo-sp").training.population_batches == 0
