@@ -165,7 +165,7 @@ pd.DataFrame(rows).T if rows else Markdown(f"No record of preset {preset}.")
 # %% [markdown]
 # Preset `laptop` trains HALO on Sprites in three cycles: 3,000 steps as in the paper's bound, 1,800 more in which half of the states come from
 # the prior (deviation {ref}`D19 <d19>`), and 500 against an adversary that reads the action off the content ({ref}`D24 <d24>`). One command does all three. The weights for procedural Sprites that are shipped had
-# two, of 1,000 and 300 steps; takes of faces have one, of 3,600.
+# two, of 1,000 and 300 steps; takes of faces have three of another kind, of 3,600, 1,000 and 1,200, and after them the batch norms' statistics from 100 batches ({ref}`D25 <d25>`, {ref}`D26 <d26>`).
 # Minutes are those of the clock, and most of these runs shared two cores with other work: {doc}`16_costs` and {doc}`19_speed` say what a step costs.
 #
 # Where the nats go, and what the operators do meanwhile, the cycles end to end. On the left the terms of the bound, for the model named in the

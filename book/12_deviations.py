@@ -186,11 +186,16 @@ torch.set_default_dtype(torch.float64)
 # only the two runs that fail are shipped.
 #
 # (d25)=
-# **D25. Faces: clips moved, and a second cycle of longer windows.** In presets `laptop` and `fast` HALO trains on clips of faces that are moved as a whole, by up to two pixels
-# down and right or up and left, their edges repeated; and after a first cycle on the paper's windows of 8 frames a second one follows, five steps for every eighteen at half of the
+# **D25. Faces: clips moved, and longer windows after the first cycle.** In presets `laptop` and `fast` HALO trains on clips of faces that are moved as a whole, by up to two pixels
+# down and right or up and left, their edges repeated; and after a first cycle on the paper's windows of 8 frames two more follow, of five and of six steps for every eighteen at half of the
 # rate, on random windows of 16, as many as Table 1 scores. (The unsupervised line of models trains on MUG with 15.) The reason is in {doc}`21_faces`: moved clips make drawings of
-# new takes better, and what is drawn better must also be right beyond the window, where nothing but the flow holds it. The variant `+first-cycle` is the model before
-# the second cycle; `+unshifted` has one cycle and clips where they are. The baselines of Table 2 have neither.
+# new takes better, and what is drawn better must also be right beyond the window, where nothing but the flow holds it. The variants `+first-cycle` and `+second-cycle` are the model before
+# the second cycle and before the third; `+unshifted` has one cycle and clips where they are. The baselines of Table 2 have none of it.
+#
+# (d26)=
+# **D26. Statistics of the population.** A batch norm learns with the mean and the variance of its batch and draws with running averages of them, as torch has it, of some twenty batches. {cite:t}`ioffe2015batch` (Algorithm 2) had the
+# trained network go over many batches for them, and {cite:t}`wu2021batch` show what the shortcut costs. In presets `laptop` and `fast`, HALO on faces does so at the end of its last cycle: 100 batches, those that would have come next, in float32,
+# and moved as in training (`hamrepro.population`). The variant `+running-averages` is the model without it. {doc}`21_faces` has both.
 #
 # ## Errata of the paper
 #
