@@ -191,14 +191,22 @@ pd.DataFrame(growth).T if growth else measured("growth/")
 # The test characters are never looked at.
 
 # %%
+def together(values, wanted):
+    return ", ".join("–" if value is None else wanted(value) for value in values)
+
+
+def seconds(value):
+    return bench.shown(value, "s")
+
+
 quality = {key: {
-    "median": bench.shown(entry["value"], "s"), "runs": entry["n"], "steps of": entry["steps"],
-    "reached at step": ", ".join(str(run["steps"] or "–") for run in entry["runs"]),
-    "each": ", ".join(bench.shown(run["seconds"], "s") if run["seconds"] else "not reached"
-                      for run in entry["runs"]),
-    "best": ", ".join(f"{run['best']:.3f}" if run["best"] is not None else "–" for run in entry["runs"])}
+    "median": seconds(entry["value"]) if entry["value"] else entry["why"],
+    "runs": entry["n"], "steps of a run": entry["steps"],
+    "reached at step": together([run["steps"] for run in entry["runs"]], str),
+    "after": together([run["seconds"] for run in entry["runs"]], seconds),
+    "best": together([run["best"] for run in entry["runs"]], "{:.3f}".format)}
     for key, entry in entries("quality/")}  # fmt: skip
-pd.DataFrame(quality).T if quality else Markdown("Not run yet: `python -m hamrepro quality`.")
+pd.DataFrame(quality) if quality else Markdown("Not run yet: `python -m hamrepro quality`.")
 
 # %% [markdown]
 # The mark set for two idle cores is 0.95 in eight minutes. On the kind without bfloat16 a cycle that fits into them, 240 steps and some six minutes of training, ends far below it. What longer ones gave, on the fixed share of the test clips:

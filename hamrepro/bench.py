@@ -116,8 +116,9 @@ def rows(entries: Entries) -> dict[str, dict[str, str]]:
     found = {}
     for name, entry in entries.items():
         unit, ratio, other = entry["unit"], entry.get("ratio"), entry.get("reference")
+        why = entry.get("why", "")
         found[name] = {
-            "median": shown(entry["value"], unit) + (f": {entry['why']}" if "why" in entry else ""),
+            "median": why if why and entry["n"] else shown(entry["value"], unit) + (f": {why}" if why else ""),
             "quartiles": " to ".join(shown(value, unit) for value in entry.get("iqr", ())),
             "n": str(entry["n"]),
             "slow reference": shown(other["value"], unit) if other else "",

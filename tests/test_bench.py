@@ -156,3 +156,10 @@ def test_the_guard_holds_a_machine_to_its_own_record(tmp_path):
     ratio = {"value": 10.0, "iqr": [9.0, 11.0], "n": 5, "unit": ""}
     bench.keep({name: {"value": 1.0, "n": 5, "unit": "s", "ratio": ratio}}, device, results=tmp_path)
     assert bench.held(name, device, tmp_path) == 8.0
+
+
+def test_what_was_run_and_fell_short_is_not_called_not_run():
+    entries = {"quality/a": {"value": None, "n": 3, "unit": "s", "why": "not reached by every run"},
+               "others/b": {"value": None, "n": 0, "unit": "s", "why": "needs a GPU"}}  # fmt: skip
+    medians = [row["median"] for row in bench.rows(entries).values()]
+    assert medians == ["not reached by every run", "not run: needs a GPU"]
