@@ -416,8 +416,8 @@ except CheckpointError as error:
 #
 # The last change is no training. A **batch norm** takes away a mean and divides by a deviation, when it draws as when it learns; but learning it uses those of the batch, and drawing it uses running averages, which remember some twenty batches.
 # With the weights as they are at the end, means and variances of a hundred batches are a better guess ([D26](#d26)), and are worth a thousandth of SSIM and a sixth of a decibel. The batches have to be made as in training.
-# From clips that are *not* moved, as test takes are not, pictures come out worse, by more than all that was gained: where a face lies is read by the layers as its distance from the mean of the batch,
-# and with another mean every face seems to lie elsewhere. (Both were looked at on 104 takes.) On Sprites, on as many clips, after the first cycle, the same gives nothing that could be seen, and is not done.
+# From clips that are *not* moved, as test takes are not, pictures came out worse than with running averages (looked at on 104 takes, not recorded). A likely reason: where a face lies is read by the layers as its distance from the mean of the batch,
+# and with another mean every face seems to lie elsewhere. On Sprites, after the first cycle and on as many clips, the change gave nothing that could be seen (not recorded, either), and is not made.
 
 # %% [markdown]
 # What it does to Table 2: expressions drawn as asked with the fitted prior ([D23](#d23)), expression and person both right when motions are exchanged, and how often a reader tells the expression from draws of the content, where chance is 0.167.

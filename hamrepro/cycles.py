@@ -1,4 +1,4 @@
-"""Cycles of the learning rate: what follows the first, on Sprites and on faces. Deviations D19, D21, D24, D25."""
+"""Cycles of the learning rate: what follows the first, on Sprites and on faces. Deviations D19 to D21, D24 to D26."""
 
 from __future__ import annotations
 
@@ -48,6 +48,9 @@ def on_faces(first: TrainConfig, model: str, variants: Sequence[str]) -> TrainCo
 
     The second and the third: five and six steps for every eighteen of the first, at half of its rate, on windows of
     16 frames; after the third, statistics of the population for the batch norms.
+
+    Args:
+        first: the first cycle. model: its name without variants.
     """
     first = replace(first, shift=SHIFT)
     if {*variants} & {FIRST_CYCLE, BRIEF, LONG}:

@@ -18,9 +18,9 @@ from hamrepro.presets import configure
 CPU, BATCHES = torch.device("cpu"), 3
 
 
-def taken(model: nn.Module, batches: int, seed: int = 0) -> None:
+def taken(model: nn.Module, batches: int) -> None:
     config = tiny_config(steps=4, population_batches=batches)
-    population_statistics(model, config, seed, TinyClips(), CPU, Processes())
+    population_statistics(model, config, 0, TinyClips(), CPU, Processes())
 
 
 @pytest.fixture
