@@ -152,8 +152,9 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
     faces, theirs = dataset.startswith(("faces", "mug")), {NARROW, UNSHIFTED, RUNNING_AVERAGES} & {*variants}
     where = ("laptop",) if NARROW in theirs else IN_CYCLES
-    if theirs and not (faces and preset in where):
-        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(theirs)} only of faces, {' or '.join(where)}")
+    whose = "HALO on faces" if theirs - {NARROW} else "faces"
+    if theirs and not (faces and preset in where and (theirs == {NARROW} or base.startswith("halo"))):
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(theirs)} only of {whose}, {' or '.join(where)}")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":

@@ -96,10 +96,11 @@ def roofline(device: torch.device, rounds: int = 5) -> dict[str, dict[str, Any]]
 def hardware(device: torch.device) -> tuple[str, str]:
     """Name of the hardware as a file may be called, and in full."""
     full = environment("", device)["hardware"]
-    listing = Path("/proc/cpuinfo")
-    if device.type == "cpu" and listing.exists():
-        model = re.search(r"model name\s*: (.*)", listing.read_text())
-        full += f", {model[1].strip()}" if model else ""
     if device.type == "cpu":
+        listing = Path("/proc/cpuinfo")
+        about = listing.read_text() if listing.exists() else ""
+        model = re.search(r"model name\s*: (.*)", about)
+        full += f", {model[1].strip()}" if model else ""
         full += f", {torch.backends.cpu.get_cpu_capability()}"
+        full += ", AMX" if "amx_bf16" in about else ""  # what multiplies bfloat16, and torch's name does not say
     return re.sub(r"[^a-z0-9]+", "-", full.lower()).strip("-"), full
