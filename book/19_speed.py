@@ -109,8 +109,10 @@ pd.DataFrame(runs).T if runs else measured("levers/")
 # What bfloat16 can give is the processor's to say. One whose widest units are AVX2 (`avx2` in its name) has none: products in it run at a hundredth
 # of float32's rate, and the run's calibration takes float32. What is left to gain there is the part of the frames. One with AVX512's (`avx512`)
 # multiplies it a little over twice as fast as float32, and bfloat16 is the largest gain of its run. On either the step stands at about seven tenths of the
-# measured roof of products, so no other change could make it even one and a half times as fast; *four times*, the mark set for two
-# cores, needs units made for products of matrices (AMX), and no processor that has them has been measured idle yet.
+# measured roof of products, so no other change could make it even one and a half times as fast. *Four times*, the mark set for two
+# cores, seemed to need units made for products of matrices. A processor that has them (`amx`) does not reach it, either: its roof is
+# several times as high, and the step comes to a quarter of it. What a product costs is then little beside batch norms and activations,
+# which wait for memory, and Muon's products, which the reference has to pay as well.
 #
 # The first kind also brought a fault to light. `torch.optim.Muon` orthogonalises in bfloat16 whatever the run computes in. The largest
 # matrix of preset `laptop`, 512×4,096, costs 22 GFLOP a step, which at that rate is half a minute. Here Muon multiplies in the precision of
@@ -209,7 +211,9 @@ quality = {key: {
 pd.DataFrame(quality) if quality else Markdown("Not run yet: `python -m hamrepro quality`.")
 
 # %% [markdown]
-# The mark set for two idle cores is 0.95 in eight minutes. On the kind without bfloat16 a cycle that fits into them, 240 steps and some six minutes of training, ends far below it. What longer ones gave, on the fixed share of the test clips:
+# The mark set for two idle cores is 0.95 in eight minutes. **Two cores with AMX are there in six and a half**, with a cycle of 1,100 steps, of which
+# they need some 800. On the kind without bfloat16 a cycle that fits into the eight minutes, 240 steps, ends far below it. What longer ones
+# gave, on the fixed share of the test clips:
 
 # %%
 longer = {f"{configure('laptop', 'sprites', name).training.steps:,} steps":
@@ -218,5 +222,6 @@ longer = {f"{configure('laptop', 'sprites', name).training.steps:,} steps":
 pd.Series(longer, name="SSIM, frames 1–8").to_frame()
 
 # %% [markdown]
-# On a logarithmic axis 0.95 lies near 1,400 steps, between the two, and at a second and a half a step that is over half an hour there. Smaller batches are no way around it: half as many clips a step, and five steps for three,
+# Eight hundred steps at a second and a half are some twenty minutes there, and it is not only the steps that differ: from the same seed 750 of them
+# gave 0.938 in bfloat16 and 0.931 in float32, on 200 clips of validation characters (one run each, not recorded). Smaller batches are no way around it: half as many clips a step, and five steps for three,
 # came to the same quality in somewhat more time (one run, not recorded), since Muon's products cost the same whatever the batch.
