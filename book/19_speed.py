@@ -13,7 +13,8 @@
 # from the record that `python -m hamrepro bench` leaves for a machine. There each fast path runs by turns with a **slow
 # reference** in one process, so that a busy neighbour slows both: the same mathematics in float32, maps in the usual layout,
 # one matrix exponential for every offset, sprites composited with Pillow. The test suite compares the two in float64, value
-# and gradient, and fails when a ratio falls by more than a fifth.
+# and gradient, and fails when a ratio falls by more than a fifth. A machine is named after its GPU, or else after its processor, of
+# which two cores were used, and its widest units.
 
 # %% tags=["hide-input"]
 import pandas as pd
@@ -24,7 +25,8 @@ from hamrepro.presets import PRESETS, configure
 from hamrepro.training_benchmarks import per_frame
 
 pd.set_option("display.width", 160, "display.max_columns", 12, "display.max_rows", 80)
-RECORDS = {path.stem: bench.entries_of(path) for path in sorted((records.RESULTS / "bench").glob("*.json"))}
+RECORDS = {path.stem.removeprefix("cpu-2-x-x86-64-"): bench.entries_of(path)
+           for path in sorted((records.RESULTS / "bench").glob("*.json"))}  # fmt: skip
 
 
 def measured(*parts, columns=("median", "quartiles", "n", "slow reference", "ratio")):

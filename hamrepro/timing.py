@@ -100,7 +100,7 @@ def hardware(device: torch.device) -> tuple[str, str]:
         listing = Path("/proc/cpuinfo")
         about = listing.read_text() if listing.exists() else ""
         model = re.search(r"model name\s*: (.*)", about)
-        full += f", {model[1].strip()}" if model else ""
+        full += ", " + re.sub(r"\((R|TM)\)| Processor", "", model[1]).strip() if model else ""
         full += f", {torch.backends.cpu.get_cpu_capability()}"
         full += ", AMX" if "amx_bf16" in about else ""  # what multiplies bfloat16, and torch's name does not say
     return re.sub(r"[^a-z0-9]+", "-", full.lower()).strip("-"), full
