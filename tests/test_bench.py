@@ -156,6 +156,12 @@ def test_the_guard_holds_a_machine_to_its_own_record(tmp_path):
     ratio = {"value": 10.0, "iqr": [9.0, 11.0], "n": 5, "unit": ""}
     bench.keep({name: {"value": 1.0, "n": 5, "unit": "s", "ratio": ratio}}, device, results=tmp_path)
     assert bench.held(name, device, tmp_path) == 8.0
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)  # the record was made with one less
+    try:
+        assert bench.held(name, device, tmp_path) == 0.8 * bench.FLOORS[name]
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_what_was_run_and_fell_short_is_not_called_not_run():
