@@ -340,7 +340,8 @@ rows = {}
 for name, generators in trained.items():
     pushed = pushed_prior(generators)
     rows[f"{tables.LABELS[name]}, seed {seed}"] = {
-        "KL at frame 8": f"{pushed['prior_kl/A/8']:.3f}", "KL at 16": f"{pushed['prior_kl/A/16'] + 1e-9:.3f}",
+        "KL at frame 8": f"{max(0, pushed['prior_kl/A/8']):.3f}",  # rounding can take it below
+        "KL at 16": f"{max(0, pushed['prior_kl/A/16']):.3f}",
         "variance at 8": f"{pushed['prior_variance/A/8']:.2f}",
         "variance at 16": f"{pushed['prior_variance/A/16']:.2f}",
     }  # fmt: skip
