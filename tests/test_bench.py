@@ -164,6 +164,16 @@ def test_the_guard_holds_a_machine_to_its_own_record(tmp_path):
         torch.set_num_threads(threads)
 
 
+def test_a_machine_is_named_after_its_processor_and_its_widest_units(tmp_path, monkeypatch):
+    listing = tmp_path / "cpuinfo"
+    monkeypatch.setattr(timing, "Path", lambda place: listing)
+    listing.write_text("model name\t: Intel(R) Xeon(R) Processor\nflags\t: fpu avx512_bf16 amx_bf16\n")
+    name, full = timing.hardware(torch.device("cpu"))
+    assert ", Intel Xeon, " in full and full.endswith(", AMX") and name.endswith("-amx")
+    listing.write_text("model name\t: AMD EPYC\nflags\t: fpu avx512_bf16\n")
+    assert not timing.hardware(torch.device("cpu"))[0].endswith("-amx")
+
+
 def test_what_was_run_and_fell_short_is_not_called_not_run():
     entries = {"quality/a": {"value": None, "n": 3, "unit": "s", "why": "not reached by every run"},
                "others/b": {"value": None, "n": 0, "unit": "s", "why": "needs a GPU"}}  # fmt: skip
