@@ -66,7 +66,7 @@
 # %% tags=["hide-input"]
 import pandas as pd
 
-from hamrepro import claims, tables
+from hamrepro import claims, evidence, tables
 
 pd.set_option("display.width", 200, "display.max_columns", 12, "display.max_rows", 60)
 
@@ -111,7 +111,7 @@ card[card["table"] == "2b"][columns].set_index("data").rename_axis(None)
 
 # %%
 counts = claims.ledger()["verdict"].value_counts().rename_axis(None)
-pd.DataFrame({"claims": counts.reindex([verdict for verdict in claims.VERDICTS if verdict in counts])})
+pd.DataFrame({"claims": counts.reindex([verdict for verdict in evidence.VERDICTS if verdict in counts])})
 
 # %% [markdown]
 # ## Run it

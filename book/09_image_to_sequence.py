@@ -10,7 +10,7 @@
 # # From one image to many motions
 #
 # One picture of a character, and every operator in turn: walk, spellcast, slash. The picture gives the content and the state,
-# $\mathbf z$ and $\mathbf s_1^k$ for each $k$; then $\mathbf s_t^k = e^{(t-1)\mathbf H_k}\,\mathbf s_1^k$ for 16 frames, twice the length that was trained. Nothing else is shown to
+# $\mathbf z$ and $\mathbf s_1^k$ for each $k$; then $\mathbf s_t^k = e^{(t-1)\mathbf H_k}\,\mathbf s_1^k$ for 16 frames, twice the length of a training clip. Nothing else is shown to
 # the model: `strict` conditioning ([D12](#d12)), the image tiled for the content network, the momentum's window filled with it
 # ([D7](#d7)).
 

@@ -42,8 +42,8 @@ torch.set_default_dtype(torch.float64)
 # MUG, as in Appendix A.3.2; the released Sprites configuration has 12.
 #
 # (d3)=
-# **D3. A decoder that gives a frame.** Table 4 as printed ends in 49×49 pixels of 256 channels. Here: output padding 1, a
-# 4×4 start, 3 channels at the end, batch norm before $\tanh$, input $|\mathbf Z| + K d$. Preset `official` has the release's
+# **D3. A decoder that gives a frame.** Table 4 as printed takes $n$ pixels to $2n - 1$ four times: from the 8×8 in which the encoder of Table 3 ends to
+# 113×113, from 4×4 to 49×49, of 256 channels. Here: output padding 1, a 4×4 start, 3 channels at the end, batch norm before $\tanh$, input $|\mathbf Z| + K d$. Preset `official` has the release's
 # shape: 8×8 and three upsamplings. The size of $\mathbf h$, open in the paper, is the release's 2,048.
 #
 # (d4)=
@@ -56,8 +56,8 @@ torch.set_default_dtype(torch.float64)
 #
 # (d6)=
 # **D6. What the paper does not say about training.** Number of steps, Adam's betas, schedule. Preset `paper` is Adam
-# {cite:p}`kingma2015adam` at $2 \times 10^{-4}$, betas (0.9, 0.999), constant rate, batch 24; the release's values
-# (betas (0.5, 0.999), 800 epochs) are preset `official`.
+# {cite:p}`kingma2015adam` at $2 \times 10^{-4}$, betas (0.9, 0.999), constant rate, batch 24, and 300,000 steps, the 800 epochs of the
+# release; preset `official` has the release's betas, (0.5, 0.999), too.
 #
 # (d7)=
 # **D7. The momentum's window** is $w = 4$ frames, the kernel of Table 5: the reference frame and the three before it, never
@@ -82,7 +82,8 @@ torch.set_default_dtype(torch.float64)
 # (d12)=
 # **D12. "Conditioned on the starting frame"** has two readings, and both are reported. `strict`: content, position and
 # momentum from frame 1 alone. `clip`: the content from the whole clip, the state at frame 1. Posterior means are used. The
-# frames of the trained length (1–8) and those beyond (9–16) are reported apart and together.
+# frames of a training clip (1–8) and the next eight (9–16) are reported apart and together. The release does a third thing: content from the whole
+# clip and the state at frame 4, its momentum from frames 1 to 4, carried both ways. That is no starting frame; {doc}`06_generation` has it beside the two.
 #
 # (d13)=
 # **D13. Windows of a cycle.** A Sprites clip is one period of a cycle, and Table 1 repeats it. The training windows of preset
@@ -96,7 +97,7 @@ torch.set_default_dtype(torch.float64)
 #
 # (d15)=
 # **D15. Part of the frames.** The sum over $t'$ in Eq. (17) may be estimated from a few frames of each clip, drawn at random
-# and scaled up: unbiased, and the decoder, the dearest part of a step, runs less often. Preset `laptop` does; preset
+# and scaled up: unbiased (but for the states of D19), and the decoder, the dearest part of a step, runs less often. Preset `laptop` does; preset
 # `paper` decodes all frames.
 #
 # (d16)=
@@ -120,7 +121,7 @@ torch.set_default_dtype(torch.float64)
 # phase space, and the prior is a ball around it. On Sprites, preset `laptop` therefore goes on after the learning rate has come
 # down: six steps for every ten before, at half the rates, with $\mathbf s_t \sim p(\mathbf s_t)$ instead of the posterior for half
 # of the clips. Such a state cannot know at which phase the window of a cycle was cut,
-# so the phase $\varphi$ is the one, of all $T$, at which the cycle fits the frames drawn best. This is a bound on the evidence
+# so the phase $\varphi$ is the one, of all $T$, at which the cycle fits the frames drawn best. With all frames drawn this is a bound on the evidence
 # of the cycle whose phase is unknown and uniform, with the prior as posterior of the state, so that the KL of the motion is
 # zero:
 #
@@ -128,6 +129,7 @@ torch.set_default_dtype(torch.float64)
 # \textstyle\sum_{t'}\log p(\mathbf x^{(\varphi)}_{t'} \mid \mathbf q_{t'}, \mathbf z)\Big] - \log T - \mathrm{KL}[q(\mathbf z \mid \mathbf
 # x)\,\|\,p(\mathbf z)].$$
 #
+# From three frames of the eight, which `laptop` draws, the phase is chosen on those three, and the estimate is optimistic; it serves training alone.
 # No label but $u$ is used, and no judge. It needs a cycle (D13) and is off where there is none. The variant `+first-cycle` is the
 # model before it; both are in the tables of {doc}`06_generation`. When the states come in matters. From the prior in the
 # middle of a single cycle they do little: content still tells the action then, and the decoder asks it, not the state, which
@@ -216,7 +218,6 @@ torch.set_default_dtype(torch.float64)
 # | Table 4 | four upsamplings from 8×8 or 4×4, 256 kernels at the end | see D3 | {doc}`04_networks` |
 # | Table 4 | input of size $h$ | $\lvert\mathbf Z\rvert + K d$ | {doc}`04_networks` |
 # | Section 4 | first and last frame of a sequence are identical | true of slash; not of walk and spellcast | {doc}`01_data` |
-# | Section 4 and the release | MUG downsampled by two; by four | two, as the paper says | |
 # | Figure 4 | panels (a), (c), (b), (c) | (a), (c) left, (b), (d) right | |
 # | Section 3.1 | "Appendix 5" | Figure 5 | |
 #
@@ -295,8 +296,8 @@ pd.DataFrame(rows).T.replace(r"^-?\d(\.\d+)?e-.*", "0 nats", regex=True)
 #
 # The paper has three actions on Sprites, and prints $H(y) = 2.009$ nats. Three classes can give $\ln 3 = 1.099$ at most: its judge
 # had more, and the only ones at hand are the nine action-views ([D10](#d10)). $e^{H(y)}$ is the number of classes in even use, and
-# $\mathrm{IS} = e^{H(y) - H(y \mid x)}$, which the paper does not print. The bold face is on HALO's accuracy and entropies, but
-# S3VAE's accuracy is the same, and all three baselines have the better $H(y)$ and IS.
+# $\mathrm{IS} = e^{H(y) - H(y \mid x)}$, which the paper does not print. HALO is the surest and, with S3VAE, the most accurate; all three
+# baselines have the better $H(y)$ and IS.
 
 # %%
 rows = pd.DataFrame(paper()["table-2a"]).query("dataset == 'sprites'")
@@ -325,7 +326,7 @@ pd.DataFrame(columns)
 # ## Faults of the released code
 #
 # The authors' repository, at its last commit of October 2022, is a partial release. It does not run: a line of the trainer and one of the
-# test script are no Python, and four modules are missing. What follows is what it would do once repaired, each
+# test script are no Python, and three modules and a class are missing. What follows is what it would do once repaired, each
 # fault rebuilt here in a line or two of our own. Numbers obtained with it are not numbers of the paper's model.
 
 # %% [markdown]
@@ -394,7 +395,7 @@ pd.DataFrame({"|s|, d = 12": {name: f"{s.norm(dim=-1).mean():.1f}" for name, s i
 
 # %% [markdown]
 # Further: the released Sprites configuration ignores the labels and has $d = 12$; the loss has two terms the paper lacks; the
-# bound's factor ½ is dropped ([D8](#d8)); the learning rate's schedule is written down and never built; one frame in eight, the last,
+# bound's factor ½ is dropped ([D8](#d8)); MUG is thinned to every fourth frame where the paper says every second; the learning rate's schedule is written down and never built; one frame in eight, the last,
 # is never the reference ([D4](#d4)).
 
 # %% [markdown]

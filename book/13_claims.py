@@ -43,12 +43,12 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from hamrepro import claims, tables
+from hamrepro import claims, evidence, tables
 
 # %%
-ledger = claims.ledger(claims.Evidence(preset, dataset))
+ledger = claims.ledger(evidence.Evidence(preset, dataset))
 counts = ledger["verdict"].value_counts()
-pd.DataFrame({"claims": counts.reindex(claims.VERDICTS).fillna(0).astype(int)}).rename_axis(None)
+pd.DataFrame({"claims": counts.reindex(evidence.VERDICTS).fillna(0).astype(int)}).rename_axis(None)
 
 # %% [markdown]
 # Claim by claim. ✓ holds, ✗ fails, · could not be looked at. In brackets the number of seeds; a stand-in's numbers count for

@@ -39,7 +39,7 @@ FAMILIES = {"sp": "JM, M symmetric (H)", "u": "the same, and skew-symmetric (ske
 FREEDOM = {"sp": "2d² + d", "u": "d²", "elliptic": "2d² + d", "linear": "4d²", "gru": "·"}
 KEPT = {"sp": "energy, phase volume", "u": "energy, phase volume, length", "elliptic": "energy, phase volume",
         "linear": "nothing", "gru": "nothing"}  # fmt: skip
-BOUNDED = {"sp": "not always", "u": "yes", "elliptic": "yes", "linear": "no", "gru": "nobody knows"}
+BOUNDED = {"sp": "not always", "u": "yes", "elliptic": "yes", "linear": "not always", "gru": "not known"}
 
 # %%
 if recompute:
@@ -167,11 +167,10 @@ pd.DataFrame(rows).T.pipe(tables.briefly)
 # ## So, is it?
 #
 # **For separation, no.** All five are told the action and keep one subspace for each, and all five carry the action of one clip to another
-# far better than DSVAE, which is told nothing. The two without a Hamiltonian are the worst and the *best* of the five. What separates is the label and the
-# split.
+# far better than DSVAE, which is told nothing. Where motions are exchanged (C, 3-way) and under the fitted prior the two without a Hamiltonian are the worst and the
+# *best* of the five; under the other heads the order is another. What separates is the label and the split.
 #
-# **Within eight frames, hardly.** The three Hamiltonian families draw a little better than the free matrix, and that a little better than the
-# GRUs: presumably since there is less to learn from the same clips.
+# **Within eight frames, no difference that one seed can show**, but that the GRUs are last: presumably since they have the most to learn from the same clips.
 #
 # **Over a long time, yes against a matrix, no against a GRU, and it can be had for nothing.** Every action of the free matrix grows, and by frame 64 it draws worse
 # than the first frame repeated would. $\mathbf H$ may grow, and one of its actions does. Skew-$\mathbf H$ and the elliptic family cannot; what they lose is the beat, a frequency that is
@@ -181,8 +180,9 @@ pd.DataFrame(rows).T.pipe(tables.briefly)
 # States drawn where the encoder's lie (A-fitted, {ref}`D23 <d23>`) give the four linear families most of the same, without an attractor.
 #
 # The whole recipe, whose second cycle draws frames from sixteen periods, carries both Hamiltonian families to frame 64 without loss, but not to frame 1,000: nothing in a
-# conservative flow corrects a frequency. Where the period is known, tuning does, and then all four linear flows are ahead of the GRUs at any distance, by a point or two.
+# conservative flow corrects a frequency. Where the period is known, tuning does, and then all four linear flows are ahead of the GRUs at any distance, by half a point to two.
 #
 # So what the Hamiltonian buys is a promise, not a score: bounded for skew-$\mathbf H$, the state never forgotten, the way back in closed form, and a spectrum that can be read
-# and corrected ({doc}`03_symplectic`). The last is owed to linearity alone. What a second cycle would do for the GRUs is not measured here. One seed, one
+# and corrected ({doc}`03_symplectic`). The last two are owed to linearity alone; so is it that a state can be recovered at all, except that modes of a free matrix may fade
+# below rounding. What a second cycle would do for the GRUs is not measured here. One seed, one
 # short training: differences of a point say little, those of ten or more are the finding.

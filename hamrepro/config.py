@@ -56,7 +56,7 @@ class TrainConfig:
 
     Attributes:
         steps: number of updates. batch: clips a step.
-        optimiser: `adam`, or `muon` (Muon on the matrices of encoder and decoder, Adam on the rest).
+        optimiser: `adam`, or `muon` (Muon on matrices, but H and those that touch pixels; Adam on the rest).
         learning_rate: Adam's. betas: Adam's. scale_learning_rate: Adam's for norms and biases (None: the same).
         muon_learning_rate: Muon's.
         schedule: `constant`, or `one-cycle` (linear warm-up over the first tenth, cosine to zero).

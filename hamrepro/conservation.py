@@ -13,8 +13,8 @@ from hamrepro.symplectic import energy, symplectic_residual
 def _states(operators: LinearDynamics, count: int = 16) -> Tensor:
     """The same standard normal states for every operator (K, count, 2d)."""
     noise = torch.Generator().manual_seed(0)
-    kind = next(operators.parameters()).dtype
-    return torch.randn(operators.actions, count, 2 * operators.half_dimension, generator=noise).to(kind)
+    states = torch.randn(operators.actions, count, 2 * operators.half_dimension, generator=noise)
+    return states.to(operators.generators().dtype)
 
 
 @torch.inference_mode()

@@ -10,7 +10,7 @@ import pandas as pd
 
 from hamrepro import records
 from hamrepro.errors import RecordError
-from hamrepro.tables import DATASETS, LABELS
+from hamrepro.tables import DATASETS, label
 
 
 def _minutes(seconds: float | None) -> str:
@@ -30,7 +30,7 @@ def trainings(results: Path = records.RESULTS, weights: Path = records.WEIGHTS) 
             record = records.read(preset, dataset, model, seed, results)
         except RecordError:
             continue
-        origin, (base, plus, variant) = record["provenance"], model.partition("+")
+        origin = record["provenance"]
         if not origin.get("train_seconds"):
             continue
         card: dict[str, Any] = {}
@@ -39,7 +39,7 @@ def trainings(results: Path = records.RESULTS, weights: Path = records.WEIGHTS) 
             card = json.loads(path.read_text()).get("trained_on", {})
         rows.append({
             "preset": preset, "data": DATASETS.get(dataset, dataset),
-            "model": LABELS.get(model) or f"{LABELS.get(base, base)} {plus}{variant}".rstrip(), "seed": seed,
+            "model": label(model), "seed": seed,
             "clips seen": f"{origin['clips_seen']:,}" if origin.get("clips_seen") else "",
             "training, min": _minutes(origin["train_seconds"]),
             "Table 1, min": _minutes(origin.get("evaluate_seconds") if record["metrics"] else None),

@@ -3,14 +3,16 @@
 Every process draws what the whole batch needs and keeps its own rows, so that what is seen is a function of (seed,
 step), whatever the number of processes. Gradients are averaged by torch's DistributedDataParallel. Batch norms use
 the moments of the whole batch: torch's SyncBatchNorm does so on GPUs alone, and statistics of each process's own rows
-would make the number of processes part of the model.
+would make the number of processes part of the model. Two terms of HALO's later cycles (D21, D24) are taken over each
+process's own clips; models that compare clips throughout are refused.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -20,7 +22,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
+from hamrepro.baselines.dsvae import Dsvae
 from hamrepro.errors import ConfigError
+from hamrepro.halo import Halo
 
 
 class _Mean(torch.autograd.Function):
@@ -122,9 +126,15 @@ class Processes:
         return slice(self.rank * share, (self.rank + 1) * share)
 
     def loss(self, model: nn.Module) -> Callable[..., dict[str, Tensor]]:
-        """The model's loss, its gradient averaged over the processes and its batch norms theirs together."""
+        """The model's loss, its gradient averaged over the processes and its batch norms theirs together.
+
+        Raises:
+            ConfigError: several processes, and a model whose terms compare the clips of a batch with each other.
+        """
         if self.size == 1:
             return model.loss
+        if not isinstance(model, Halo | Dsvae):
+            raise ConfigError(f"{type(model).__name__} on {self.size} processes", "HALO or DSVAE", "one process")
         return DistributedDataParallel(_Loss(model), broadcast_buffers=False)
 
     def draws(self) -> AbstractContextManager:
@@ -151,18 +161,18 @@ class Processes:
         return box[0]
 
 
-@contextmanager
-def processes(device: str) -> Iterator[tuple[Processes, str]]:
-    """The processes `torchrun` started, or this one alone, and the device of this one: with `cuda`, one GPU each."""
+def processes(device: str) -> tuple[Processes, str]:
+    """The processes `torchrun` started, or this one alone, and the device of this one: with `cuda`, one GPU each.
+
+    They meet once, for every training of the program: a second meeting in the same store would wait for ever.
+    """
     size = int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
     if size == 1:
-        yield Processes(), device
-        return
+        return Processes(), device
     place = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     if place.startswith("cuda"):
         torch.cuda.set_device(place)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if place.startswith("cuda") else "gloo")
-    try:
-        yield Processes(int(os.environ["RANK"]), size), place
-    finally:
-        dist.destroy_process_group()
+    if not dist.is_initialized():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if place.startswith("cuda") else "gloo")
+        atexit.register(dist.destroy_process_group)
+    return Processes(int(os.environ["RANK"]), size), place

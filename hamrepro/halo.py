@@ -121,7 +121,7 @@ class Halo(nn.Module):
         z, q, p = (part.sample(sent(torch.randn(part.mean.shape, generator=draw))) for part in posterior[:3])
         state, free = some_from_prior(PhaseSpace(q, p), estimate.prior_states, noise("prior"))
         positions = self.positions(state, action, reference, frames * estimate.periods)
-        decoded = estimate.decoded_frames or frames
+        decoded = min(estimate.decoded_frames or frames, frames)
         columns = sent(torch.rand(batch, frames, generator=draw).argsort(1)[:, :decoded])
         period = sent(torch.randint(estimate.periods, columns.shape, generator=draw))
         means = self.decode(z, positions[rows[:, None], columns + frames * period])

@@ -22,8 +22,12 @@ def some_from_prior(state: PhaseSpace, share: float, noise: torch.Generator) -> 
 
 
 @torch.no_grad()
+@torch.autocast("cpu", enabled=False)
+@torch.autocast("cuda", enabled=False)
 def best_phase(means: Tensor, clips: Tensor, columns: Tensor) -> Tensor:
     """Of all ways to begin a cycle, the one the drawn frames fit best: their frame numbers in it, (B, n).
+
+    In float32 whatever the run computes in: phases differ by less than bfloat16 can tell of such sums.
 
     Args:
         means: frames drawn (B, n, 3, 64, 64). clips: one period of each cycle (B, T, 3, 64, 64).

@@ -8,27 +8,36 @@ import time
 from pathlib import Path
 
 from hamrepro import records
-from hamrepro.cycles import BRIEF, LONG, SECOND_CYCLE
+from hamrepro.cycles import BRIEF, FIRST_CYCLE, LONG, NO_MMD, RUNNING_AVERAGES, SECOND_CYCLE, SHORT
 from hamrepro.datasets import load
 from hamrepro.errors import DataError
 from hamrepro.face_sources import drawn
 from hamrepro.judging import recompute
-from hamrepro.presets import IN_CYCLES, configure
+from hamrepro.presets import IN_CYCLES, NARROW, UNSHIFTED, configure
 from hamrepro.reevaluation import compare_all
 from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train
 
 ABLATED = ("sp", "u", "elliptic", "linear", "gru")
+OF_CYCLES = {FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD, LONG, RUNNING_AVERAGES, UNSHIFTED, NARROW}  # the recipe's
+
+
+def _each(*variants: str) -> tuple[str, ...]:
+    return tuple(f"{model}+{variant}" for variant in variants for model in ("halo-sp", "halo-u"))
+
 
 #             data set               models                  seeds
 EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
-    ("sprites",            (f"halo-sp+{SECOND_CYCLE}", f"halo-u+{SECOND_CYCLE}"), (0, 1, 2)),
+    ("sprites",            _each(SECOND_CYCLE), (0, 1, 2)),
     ("sprites",            ("halo-sp", "halo-u"), (0, 1, 2)),
     ("sprites",            (f"halo-sp+{LONG}", f"halo-sp+{LONG}+{SECOND_CYCLE}", "halo-u+k9"), (0,)),
     ("sprites",            ("dsvae", "s3vae", "cdsvae", "skd", "mocogan"), (0,)),
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
+    ("sprites",            _each(FIRST_CYCLE, SHORT, NO_MMD), (0,)),
+    ("sprites",            ("dsvae+content-from-clip", "s3vae+content-from-clip"), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u", "dsvae", "s3vae", "mocogan"), (0,)),
+    ("faces-procedural",   _each(FIRST_CYCLE, SECOND_CYCLE, RUNNING_AVERAGES, UNSHIFTED, NARROW), (0,)),
 )  # fmt: skip
 
 
@@ -72,8 +81,8 @@ def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | No
         Whether everything is done.
     """
     began, jobs = time.monotonic(), [(d, m, s) for d, models, seeds in EXPERIMENTS for m in models for s in seeds]
-    own = {LONG, SECOND_CYCLE}  # of this recipe; the other presets have one cycle, long as it is
-    jobs = [job for job in jobs if preset in IN_CYCLES or not own & {*job[1].split("+")}]
+    jobs = [job for job in jobs if preset in IN_CYCLES or not OF_CYCLES & {*job[1].split("+")}]
+    jobs = [job for job in jobs if preset == "laptop" or not job[1].endswith(NARROW)]
     weights, results = runs / preset / "weights", runs / preset / "results"
     for number, (dataset, model, seed) in enumerate(jobs, 1):
         print(f"[{number} of {len(jobs)}] {preset} {dataset} {model} seed {seed}", flush=True)

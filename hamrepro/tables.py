@@ -29,6 +29,16 @@ DIGITS = {"ssim": 3, "psnr": 2, "mse": 4}
 HIGHER = {"ssim": True, "psnr": True, "mse": False, "accuracy": True, "h_y_given_x": False, "h_y": True, "is": True}
 
 
+def label(model: str) -> str:
+    """A model's name in a table, its variants behind it.
+
+    >>> label("halo-sp+long")
+    'HALO, H +long'
+    """
+    base, plus, variant = model.partition("+")
+    return LABELS.get(model) or f"{LABELS.get(base, base)} {plus}{variant}".rstrip()
+
+
 @lru_cache(maxsize=1)
 def paper() -> dict[str, Any]:
     """The paper's printed numbers, under our keys: {"<table>": [{dataset, model, metric, value, spread}, ...]}."""
@@ -90,7 +100,7 @@ def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.Dat
                 {
                     "table": table.removeprefix("table-"),
                     "data": DATASETS[entry["dataset"]],
-                    "model": LABELS.get(entry["model"], entry["model"]),
+                    "model": label(entry["model"]),
                     "quantity": entry["key"],
                     "paper": f"{entry['value']:.{digits}f}",
                     "ours": cell.text(digits),

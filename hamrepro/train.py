@@ -86,12 +86,10 @@ def _restore(
         raise CheckpointError(
             f"{folder} was trained by {before} processes, not {size}", f"{before}, as before", command
         )
-    if meta["data_sha256"] != clip_set.sha256 or meta["seed"] != seed:
-        raise CheckpointError(
-            f"{folder} holds seed {meta['seed']} on data {meta['data_sha256'][:12]}",
-            f"seed {seed} on data {clip_set.sha256[:12]}",
-            "use another folder",
-        )
+    held = meta["seed"], meta.get("clips", len(clip_set)), meta["data_sha256"][:12]
+    if held != (wanted := (seed, len(clip_set), clip_set.sha256[:12])):
+        given, expected = ("seed {} on {} clips of data {}".format(*part) for part in (held, wanted))
+        raise CheckpointError(f"{folder} holds {given}", expected, "use another folder")
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -140,10 +138,10 @@ def train(
         or another process trains in this folder. ConfigError: no such device; clips that cannot be shared out; a run
         that continues another one, without its weights.
     """
-    with processes(device) as (group, own):
-        place = choose_device(own)
-        with checkpoint.lock(folder) if group.first else nullcontext():
-            return _train(config, seed, clip_set, folder, group, place, first, stop_after, on_step)
+    group, own = processes(device)
+    place = choose_device(own)
+    with checkpoint.lock(folder) if group.first else nullcontext():
+        return _train(config, seed, clip_set, folder, group, place, first, stop_after, on_step)
 
 
 def _train(
@@ -193,6 +191,7 @@ def _train(
             {
                 "config_sha256": config.sha256,
                 "data_sha256": clip_set.sha256,
+                "clips": len(clip_set),
                 "seed": seed,
                 "train_seconds": seconds + time.monotonic() - began,
                 "environment": made,
@@ -230,8 +229,9 @@ def _train(
                 population_statistics(model, config, seed, clip_set, place, group)
             if on_step is not None:
                 on_step(done, model)
-            if saving and group.first:
-                save()
+            if saving:
+                save() if group.first else None
+                group.any(False)  # the others wait: a next cycle begins with what was saved
             if ending:
                 break
     return model, done >= training.steps

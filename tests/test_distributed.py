@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,10 @@ from tiny import TinyClips, run_tiny, tiny_config
 
 import hamrepro.batches as batches
 import hamrepro.train as loop
-from hamrepro import checkpoint
+from hamrepro import checkpoint, continuation, shipping
 from hamrepro.distributed import Processes
 from hamrepro.errors import CheckpointError, ConfigError
+from hamrepro.models import build
 
 STEPS, BATCHES = 20, 2
 
@@ -52,6 +55,17 @@ def work(folder):
         torch.set_default_dtype(torch.float32)
         torch.Tensor.float, (loop.LOG_EVERY, batches.normalise) = single, before
     return seen.asked
+
+
+def cycles(folder):
+    """Two cycles of three steps, a save of the first process taking a while."""
+    first = tiny_config(model="halo-u+first-cycle", steps=3, batch=4)
+    second = replace(first, model="halo-u", training=replace(first.training, continues=first.model))
+    save = checkpoint.save_state
+    checkpoint.save_state = lambda *given: (time.sleep(1), save(*given))
+    for module in (continuation, shipping):
+        module.continued = lambda config: first if config.training.continues else None
+    assert continuation.train_all_cycles(second, 0, TinyClips(), folder, weights=folder / "weights")[1]
 
 
 def torchrun(folder, *words):
@@ -119,6 +133,19 @@ def test_another_number_of_processes_is_refused(runs):
     assert len(rows(folder / "two")) == STEPS
 
 
+def test_a_second_cycle_begins_with_what_the_first_saved(tmp_path):
+    done = torchrun(tmp_path, "cycles")
+    assert done.returncode == 0, done.stderr
+    states = sorted(path.parent.parent.name for path in tmp_path.rglob("state-*3"))
+    assert states == ["halo-u", "halo-u+first-cycle"]
+
+
+@pytest.mark.parametrize("name", ["s3vae", "cdsvae", "skd", "mocogan"])
+def test_models_that_compare_clips_are_refused(name):
+    with pytest.raises(ConfigError, match="on 2 processes"):
+        Processes(0, 2).loss(build(tiny_config(model=name), 0))
+
+
 def test_shares_are_equal_and_have_statistics():
     assert [Processes(rank, 3).rows(6) for rank in range(3)] == [slice(0, 2), slice(2, 4), slice(4, 6)]
     for batch, size in ((7, 2), (2, 2), (8, 3)):
@@ -131,5 +158,8 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     target = Path(sys.argv[1])
-    seen = work(target)
-    target.with_name(f"{target.name}-rank{os.environ['RANK']}.json").write_text(json.dumps(seen))
+    if "cycles" in sys.argv:
+        cycles(target)
+    else:
+        seen = work(target)
+        target.with_name(f"{target.name}-rank{os.environ['RANK']}.json").write_text(json.dumps(seen))

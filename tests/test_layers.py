@@ -28,7 +28,7 @@ LAYERS = (
      "leakage", "evaluate", "records", "timing", "benchmarks", "training_benchmarks", "growth_benchmarks",
      "lever_benchmarks"),
     ("cells", "tables", "strips", "figures", "animation", "shipping", "judging", "reevaluation", "schematics",
-     "docstrings", "trace", "claims", "costs", "bench", "time_to_quality", "sweep", "continuation"),
+     "docstrings", "trace", "evidence", "claims", "costs", "bench", "time_to_quality", "sweep", "continuation"),
     ("reproduce", "options", "data_commands", "scale_commands", "__main__"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

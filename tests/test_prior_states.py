@@ -39,6 +39,21 @@ def test_the_best_phase_is_found(shift):
     assert torch.equal(best_phase(drawn, real, columns), (columns + shift) % 8)
 
 
+def test_the_phase_is_chosen_in_float32_whatever_the_run_computes_in():
+    real = clips(64)
+    columns = torch.rand(64, 8, generator=generator(1, "faces")).argsort(1)[:, :3]
+    drawn = 0.02 * real[torch.arange(64)[:, None], columns] + clips(64, 2)[:, :3]
+    exact = best_phase(drawn, real, columns)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(best_phase(drawn, real, columns), exact)
+
+
+def test_more_frames_asked_for_than_there_are(halo):
+    few = clips()[:, :4]
+    one, other = (halo.loss(few, ACTION, streams, estimate=EXACT._replace(decoded_frames=n)) for n in (4, 8))
+    assert torch.equal(one["loss"], other["loss"])
+
+
 def test_states_from_the_prior_teach_the_decoder_and_the_operators_not_the_heads(halo):
     terms = halo.loss(clips(), ACTION, streams, estimate=Estimate(3, "apart", 0.5, prior_states=1.0))
     terms["loss"].backward()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from hamrepro.baselines.contrastive import distort_colour, nt_xent, shuffle_frames
 from hamrepro.baselines.information import mutual_information
@@ -18,7 +19,7 @@ from hamrepro.baselines.trunk import Noise
 @contextmanager
 def frozen_statistics(module: nn.Module) -> Iterator[None]:
     """Batch norms normalise by the batch but leave their running statistics alone: views are not data."""
-    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
+    norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     try:
         for norm in norms:

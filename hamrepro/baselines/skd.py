@@ -45,7 +45,8 @@ def spectral_loss(eigenvalues: Tensor, count: int) -> Tensor:
     """Mean |lambda - 1|^2 over the static modes, plus the mean of Re(lambda) > 0.5 over the others."""
     static = static_modes(eigenvalues.detach(), count)
     still, moving = eigenvalues[static], eigenvalues[~static].real
-    return (still - 1).abs().square().mean() + torch.where(moving > 0.5, moving, 0.0).mean()
+    penalty = torch.where(moving > 0.5, moving, 0.0).sum() / max(1, len(moving))
+    return (still - 1).abs().square().mean() + penalty
 
 
 def static_projector(operator: Tensor, count: int) -> Tensor:

@@ -51,9 +51,9 @@ class Trunk(nn.Module):
         return emission_log_prob(seen, self.decode(chosen)).mean(1) * clips.shape[1]
 
     def matrices(self) -> list[str]:
-        """Weights a matrix optimiser may take: of encoder and decoder, but for the layers that touch pixels."""
+        """Weights a matrix optimiser may take: all but the layers that touch pixels, as in HALO."""
         pixels = (self.encoder[0].weight, self.decoder[-3].weight)
-        named = [(n, p) for n, p in self.named_parameters() if n.startswith(("encoder.", "decoder."))]
+        named = self.named_parameters()
         return [name for name, p in named if p.ndim > 1 and all(p is not pixel for pixel in pixels)]
 
     def diagnostics(self) -> dict[str, float]:
