@@ -25,6 +25,8 @@ class CopySource(nn.Module):
 class GroundTruth(nn.Module):
     """Trivial row: real clips, the ceiling of every score."""
 
+    supervised = False
+
     def generate(self, clips: Tensor, action: Tensor, frames: int) -> Tensor:
         """The clip itself."""
         return clips

@@ -25,7 +25,6 @@ BATCH = 48
 FRAMES = 8  # a judge's clip
 LATE = "-9-16"  # suffix of a metric read on frames 9-16 instead of 1-8
 DRAWS = 5
-SHARE = 9  # of so many clips one is asked twice, under two motions
 Entries = dict[str, Any]
 Answers = dict[str, NDArray[np.float64]]
 
@@ -92,7 +91,7 @@ def scores(
         answers = np.stack([answer[reading.partition("-of-")[0]] for answer in draws])
         right[reading] = (answers.argmax(-1) == target.numpy()).T.astype(np.float64)
     motion = "3way" if "3way" in right else "6way"
-    attributes = [name for name in right if name not in ("9way", "3way", "6way", "view", "view-of-motion")]
+    attributes = [name for name in right if name not in ("9way", "3way", "6way") and not name.startswith("view")]
     if motion in right and attributes:
         right["both"] = np.prod([right[name] for name in (motion, *attributes)], 0)
     for reading, values in right.items():
@@ -107,18 +106,11 @@ def scores(
         if reading not in draws[0]:
             continue
         stacked = np.concatenate([answer[reading] for answer in draws])
-        groups, layers = task.groups.repeat(len(draws)), None if strata is None else strata.repeat(len(draws))
+        groups, classes = task.groups.repeat(len(draws)), task.balance.repeat(len(draws))
+        layers = {"balance": classes} if strata is None else {"strata": classes}
         for name in ("h_y_given_x", "h_y", "is"):
-            entry = metrics.summary(stacked, groups, layers, statistic=metrics.STATISTICS[name])
+            entry = metrics.summary(stacked, groups, **layers, statistic=metrics.STATISTICS[name])
             yield f"{name}{suffix}/{protocol}/{reading}", entry | {"n": len(task.groups), "draws": len(draws)}
-
-
-def agreement(protocol: str, suffix: str, task: Task, one: Answers, other: Answers) -> Iterator[tuple[str, Any]]:
-    """Entries `agreement/B/<reading>`: how often the same content is seen under two motions."""
-    for reading in one:
-        if reading not in ("9way", "3way", "6way"):
-            same = (one[reading].argmax(-1) == other[reading].argmax(-1)).astype(np.float64)
-            yield f"agreement{suffix}/{protocol}/{reading}", metrics.summary(same, task.groups, _strata(task))
 
 
 def run_protocol(
@@ -136,7 +128,7 @@ def run_protocol(
 ) -> Entries:
     """All entries of one protocol, on equally many clips of every class of `index` (N,).
 
-    A and A-fitted are also read on frames 9-16, after a second pass of the training length.
+    A, A-fitted and I are also read on frames 9-16, after a second pass of the training length.
 
     Raises:
         ConfigError: the model cannot follow this protocol. DataError: an empty class. JudgeError: see `Judge`.
@@ -146,24 +138,12 @@ def run_protocol(
     plan = PROTOCOLS[protocol]
     task = make_task(protocol, model, clip_set, index, seed=seed, bank=bank)
     task = task.take(balanced(task.balance, task.classes, seed))
-    frames = 2 * FRAMES if plan.verb == "with_prior_motion" else FRAMES
-
-    def answers_to(task: Task, draw: int) -> dict[str, Answers]:
-        noise = generator(seed, "prior", draw)
-        return judge_clips(
-            protocol,
-            model,
-            task,
-            clip_set,
-            judges,
-            noise=noise,
-            frames=frames,
-            bank=bank,
-            device=device,
-            precision=precision,
-        )
-
-    found = [answers_to(task, draw) for draw in range(draws if {*DRAWN} & {*plan[1:]} else 1)]
+    frames = 2 * FRAMES if plan.verb == "with_prior_motion" or plan.motion == "frame" else FRAMES
+    options = {"frames": frames, "bank": bank, "device": device, "precision": precision}
+    found = [
+        judge_clips(protocol, model, task, clip_set, judges, noise=generator(seed, "prior", draw), **options)
+        for draw in range(draws if {*DRAWN} & {*plan[1:]} else 1)
+    ]
     entries: Entries = {}
     wanted, agreeing = task.targets.get("3way", task.targets.get("6way")), {}
     if wanted is not None and plan.content not in DRAWN and protocol != "R":
@@ -173,13 +153,6 @@ def run_protocol(
         agreeing["view"] = views[task.content] == views[task.motion]
     for suffix in found[0]:
         entries |= scores(protocol, suffix, task, [answers[suffix] for answers in found], agreeing)
-    if protocol == "B":
-        share = task.take(torch.arange(0, len(task.groups), SHARE if len(task.groups) > SHARE * BATCH else 1))
-        order = torch.arange(len(share.groups)).roll(len(share.groups) // 2 + 1)
-        moved = share._replace(motion=share.motion[order], action=share.action[order])
-        one, other = answers_to(share, 0), answers_to(moved, 0)
-        for suffix in one:
-            entries |= agreement(protocol, suffix, share, one[suffix], other[suffix])
     return entries
 
 

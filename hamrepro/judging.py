@@ -27,6 +27,7 @@ from hamrepro.precision import choose_device
 from hamrepro.presets import configure
 from hamrepro.protocols import lacking, supervised
 from hamrepro.shipping import evaluate_shipped, load_shipped, record, scored, ship
+from hamrepro.swap_truth import swap_fidelity
 from hamrepro.train import environment
 
 
@@ -114,6 +115,8 @@ def judge_shipped(
         index = subset(test) if part == "subset" else torch.arange(len(test))
         entries |= prior_quality(network, test, index, device) if isinstance(network, Halo) else {}
         entries |= leakage(network, train, test, index, device=device) if fitted else {}
+        if part == "subset" and "view" in test.targets and not lacking(network, "C"):
+            entries |= swap_fidelity(network, test, index, seed=seed, device=device)
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     took, here = round(time.monotonic() - began), environment(precision, place)
     named = {f"judge{suffix.replace('-', '_')}_sha256": judge.card["sha256"] for suffix, judge in sworn.items()}

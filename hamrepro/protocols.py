@@ -6,6 +6,7 @@
 `A-fitted`, `B-fitted`: as A and B, the prior fitted after training to what the encoder gives (Deviation D23).
 `B`: motion of a real clip, content from the prior (that of the unsupervised literature).
 `C`: motion of one real clip, content of another character's or person's.
+`I`: content and motion from one real frame, moved by the operator of a requested action (Figures 4, 7, 8).
 `R`: reconstruction, a real clip swapped with itself; for the row `ground-truth` the clip itself, the ceiling.
 """
 
@@ -27,8 +28,8 @@ VIEWS = 3  # of an action; action-view = 3 action + view
 
 
 class Protocol(NamedTuple):
-    """Where motion and content come from: `prior`, a `fitted` prior, a `real` clip, a `bank` of training clips, an
-    `other` real clip.
+    """Where motion and content come from: `prior`, a `fitted` prior, a `real` clip, its first `frame`, a `bank` of
+    training clips, an `other` real clip.
 
     Attributes:
         verb: what the model must be able to do. motion, content: their origins.
@@ -40,6 +41,7 @@ class Protocol(NamedTuple):
 
 
 DRAWN = ("prior", "fitted")
+REQUESTED = (*DRAWN, "frame")  # motion that goes with any action one asks for
 
 PROTOCOLS = {
     "A":          Protocol("with_prior_motion", "prior", "real"),
@@ -49,6 +51,7 @@ PROTOCOLS = {
     "B":          Protocol("with_prior_content", "real", "prior"),
     "B-fitted":   Protocol("with_prior_content", "real", "fitted"),
     "C":          Protocol("swap", "real", "other"),
+    "I":          Protocol("generate", "frame", "frame"),
     "R":          Protocol("generate", "real", "real"),
 }  # fmt: skip
 
@@ -60,7 +63,7 @@ class Task(NamedTuple):
         motion, content: numbers of the clips that lend motion and content (N,), in the sets they are taken from.
         action: the label u given with the motion (N,).
         balance: class of each clip (N,), of `classes` classes, of which equal counts are scored.
-        targets: reading of a judge -> class it should see (N,); `view-of-motion` is read as `view`.
+        targets: reading of a judge -> class it should see (N,); `view-of-motion`, `view-of-content` are read as `view`.
         groups: character or person of the clips scored (N,).
     """
 
@@ -74,9 +77,8 @@ class Task(NamedTuple):
 
     def take(self, rows: Tensor) -> Task:
         """Some of the clips."""
-        targets = {name: target[rows] for name, target in self.targets.items()}
         parts = (part[rows] for part in (self.motion, self.content, self.action, self.balance))
-        return Task(*parts, targets, self.groups[rows], self.classes)
+        return Task(*parts, {k: v[rows] for k, v in self.targets.items()}, self.groups[rows], self.classes)
 
 
 def label_of(model: nn.Module) -> str:
@@ -157,10 +159,10 @@ def make_task(
     plan, groups = PROTOCOLS[protocol], clip_set.groups[index]
     here = {name: target[index] for name, target in clip_set.targets.items()}
     label, whole = label_of(model), "action_view" if "view" in here else "action"
-    told = label if plan.motion in DRAWN or (plan.content == "other" and supervised(model)) else whole
+    told = label if plan.motion in REQUESTED or (plan.content == "other" and supervised(model)) else whole
     wanted = here[told] if plan.motion == "real" else requests(here[told], groups, len(clip_set.classes[told]))
     motion, content, action = index, index, here[label]
-    if plan.motion in DRAWN:
+    if plan.motion in REQUESTED:
         action = wanted
     elif plan.motion == "bank":
         if bank is None:
@@ -171,12 +173,12 @@ def make_task(
         content = index[partners(groups, seed)]
     lent = {name: target[content] for name, target in clip_set.targets.items()} if plan.content not in DRAWN else {}
     targets = {}
-    if supervised(model) or plan.motion not in DRAWN:  # what was not requested cannot be wrong
+    if supervised(model) or plan.motion not in REQUESTED:  # what was not requested cannot be wrong
         targets = _of_motion(wanted, told, lent.get("view")) if "view" in here else {"6way": wanted}
     if lent:
         targets |= {head: lent[READINGS[head]] for head in heads_of(clip_set) if head not in ("9way", "6way")}
     if plan.content == "other" and "view" in here:
-        targets["view-of-motion"] = here["view"]
+        targets |= {"view-of-motion": here["view"], "view-of-content": lent["view"]}
     balance, classes = here[whole], len(clip_set.classes[whole])
     if targets and plan.motion != "real":
         balance = targets.get("9way", wanted)
@@ -185,8 +187,7 @@ def make_task(
 
 
 def _from_bank(classes: Tensor, wanted: Tensor, seed: int) -> Tensor:
-    noise = generator(seed, "pairing", 3)
-    chances = torch.rand(len(wanted), generator=noise)
+    chances = torch.rand(len(wanted), generator=generator(seed, "pairing", 3))
     pools = [(classes == number).nonzero()[:, 0] for number in range(int(wanted.max()) + 1)]
     if not all(len(pools[number]) for number in wanted.unique().tolist()):
         raise DataError("a class without training clips", "one at least of each")
@@ -215,8 +216,8 @@ def make_clips(
     """
     if missing := lacking(model, protocol):
         raise ConfigError(missing, "a model that can", f"leave out protocol {protocol}")
-    verb = PROTOCOLS[protocol].verb
-    call: Callable[..., Tensor] = getattr(model, verb)
+    plan = PROTOCOLS[protocol]
+    call: Callable[..., Tensor] = getattr(model, verb := plan.verb)
     action = task.action.to(device)
 
     def real(source: ClipSet, numbers: Tensor) -> tuple[Tensor, Tensor]:
@@ -228,6 +229,8 @@ def make_clips(
         return call(action, frames, noise)
     if verb == "with_prior_content":
         return call(real(clip_set, task.motion)[0], action, frames, noise)
+    if plan.motion == "frame":
+        return call(real(clip_set, task.content)[0], action, frames, conditioning="strict")
     if protocol == "R":
         own = real(clip_set, task.motion)
         return model.swap(*own, *own) if hasattr(model, "swap") else call(own[0], action, frames)
@@ -240,6 +243,8 @@ def lacking(model: nn.Module, protocol: str) -> str:
     plan = PROTOCOLS[protocol]
     if not callable(getattr(model, plan.verb, None)):
         return getattr(model, "inapplicable", {}).get(plan.verb, f"{type(model).__name__} has no verb {plan.verb}")
+    if plan.motion == "frame" and not supervised(model):
+        return "takes no request"
     if "fitted" in plan and not hasattr(model, "draw_state" if plan.motion == "fitted" else "draw_content"):
         return "no posterior of one code a clip to fit"
     return ""

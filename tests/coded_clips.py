@@ -126,5 +126,5 @@ class Perfect(nn.Module):
             return swapped
         return write(swapped, "view", read(motion, "view"))
 
-    def generate(self, clips, action, frames):
-        return self._long(clips, frames)
+    def generate(self, clips, action, frames, conditioning="clip"):
+        return self._long(self._moved(clips, action) if conditioning == "strict" else clips, frames)

@@ -25,7 +25,7 @@ LAYERS = (
      "faces", "mug", "clip_files", "clip_folder", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "population", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "fitted_prior",
-     "leakage", "evaluate", "records", "timing", "benchmarks", "training_benchmarks", "growth_benchmarks",
+     "leakage", "swap_truth", "evaluate", "records", "timing", "benchmarks", "training_benchmarks", "growth_benchmarks",
      "lever_benchmarks"),
     ("cells", "tables", "strips", "figures", "animation", "shipping", "judging", "reevaluation", "schematics",
      "docstrings", "trace", "evidence", "claims", "costs", "bench", "time_to_quality", "sweep", "continuation"),

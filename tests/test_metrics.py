@@ -81,8 +81,7 @@ def test_frame_averages_of_psnr_exceed_the_pooled_one():
     frames, truth = pictures(0, 6)
     frames[0] = truth[0] // 2
     error = metrics.mse(frames, truth)
-    assert metrics.mean(metrics.psnr(frames, truth)) > metrics.pooled_psnr(error) + 0.1
-    assert metrics.pooled_psnr(error) == pytest.approx(-10 * math.log10(error.mean()), rel=1e-12)
+    assert metrics.mean(metrics.psnr(frames, truth)) > -10 * math.log10(error.mean()) + 0.1
 
 
 def test_a_frame_costs_a_few_milliseconds():
