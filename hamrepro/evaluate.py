@@ -127,12 +127,13 @@ def evaluate_generation(
     conditionings: tuple[str, ...] = CONDITIONINGS,
     label: str = "action",
     tuned: Generate | None = None,
+    on_share: tuple[str, ...] = (),
 ) -> dict[str, dict[str, Any]]:
     """All of Table 1 for one model: `metrics` over every clip (unless quick) and `subset` over the fixed share.
 
     Also, with `far`, frames 25-32, 57-64 and 993-1,000 on the share of a cycle, where a growing mode of the flow would
     show, the same under the name `tuned` by the model in tune (Deviation D22); of other clips `ssim-gain`, SSIM less
-    that of the first frame repeated, clip by clip.
+    that of the first frame repeated, clip by clip. `on_share`: conditionings scored on the share alone.
     """
     share = subset(clip_set)
     index = share if quick else torch.arange(len(clip_set))
@@ -148,6 +149,9 @@ def evaluate_generation(
         result["subset"] |= generation_metrics(part, clip_set.groups[share], conditioning)
         if not quick:
             result["metrics"] |= generation_metrics(scores, clip_set.groups[index], conditioning)
+    for conditioning in on_share:
+        scores = score_frames(generate, clip_set, share, conditioning, device=device, label=label)
+        result["subset"] |= generation_metrics(scores, clip_set.groups[share], conditioning)
     if far and not quick and clip_set.cyclic and "clip" in conditionings:
         result["subset"] |= evaluate_far(generate, clip_set, "clip", device, label)
         if tuned is not None:

@@ -155,22 +155,22 @@ class Halo(nn.Module):
         """Posteriors with the state at frame 1, the starting frame of Table 1. Deviation D12.
 
         Args:
-            conditioning: `clip`, z from the whole clip; `strict`, z from frame 1 alone, repeated T times
-                through the content LSTM. The state never sees more than frame 1.
+            conditioning: `clip`, z from the whole clip; `strict`, z from frame 1 alone, repeated T times through the
+                content LSTM; the state sees frame 1 alone. `frame-4`, as the release: the state at frame 4.
 
         Raises:
             ShapeError: clips, actions or conditioning of another shape, type or range.
         """
-        if conditioning not in ("clip", "strict"):
-            raise ShapeError(f"conditioning {conditioning!r}", "'clip' or 'strict'")
-        self._check(clips, action)
+        if conditioning not in ("clip", "strict", "frame-4"):
+            raise ShapeError(f"conditioning {conditioning!r}", "'clip', 'strict' or 'frame-4'")
+        self._check(clips, action, least_frames=4 if conditioning == "frame-4" else 1)
         if clips.device.type == "cpu" and not -1.001 <= clips.min() <= clips.max() <= 1.001:
             raise ShapeError(f"pixels in [{clips.min():g}, {clips.max():g}]", "[-1, 1]", "hamrepro.batches.normalise")
         if conditioning == "strict":
             features = self.features(clips[:, :1]).expand(-1, clips.shape[1], -1)
         else:
             features = self.features(clips)
-        return self.infer(features, action, torch.zeros_like(action))
+        return self.infer(features, action, torch.full_like(action, 3 if conditioning == "frame-4" else 0))
 
     def positions(self, state: PhaseSpace, action: Tensor, reference: Tensor, frames: int) -> Tensor:
         """q_{1:T} in the whole position space (B, T, K d). Paper: Eqs. (8), (9), (13), (14)."""

@@ -17,6 +17,7 @@ from hamrepro.allocator import keep_freed_memory
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import CheckpointError, ConfigError
+from hamrepro.halo import Halo
 from hamrepro.models import build
 from hamrepro.precision import choose_device
 from hamrepro.presets import configure, continued
@@ -184,16 +185,17 @@ def evaluate_shipped(
     test = load(dataset, "test")
     if model in evaluate.TRIVIAL:
         generate, card = evaluate.trivial(model), {"config": {}, "sha256": None}
-        conditionings, label, tuned = ("clip",), "action", None
+        conditionings, on_share, label, tuned = ("clip",), (), "action", None
     else:
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
         generate, label = evaluate.of_model(network), network.config.label
         tuned = in_tune(network, test.frames) if test.cyclic and not quick else None
         conditionings = evaluate.CONDITIONINGS if hasattr(network, "generate") else ()
+        on_share = ("frame-4",) if isinstance(network, Halo) else ()
     began = time.monotonic()
     scores = evaluate.evaluate_generation(
         generate, test, quick=quick, device=device, conditionings=conditionings, label=label,
-        tuned=evaluate.of_model(tuned) if tuned else None,
+        tuned=evaluate.of_model(tuned) if tuned else None, on_share=on_share,
     )  # fmt: skip
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     took = round(time.monotonic() - began)
