@@ -12,8 +12,8 @@
 # A clip $\mathbf x_{1:T}$ shows *somebody* doing *something*. HALO {cite:p}`khan2021halo` gives the somebody one vector
 # $\mathbf z$ for the whole clip and the something one point $\mathbf s_t$ per frame in a phase space, and lets a linear
 # Hamiltonian flow, one per action, decide how that point moves. Only one of those points is free: all others follow from it,
-# exactly, forwards and backwards. This chapter states the model, derives the bound it is trained on, corrects four
-# misprints on the way, and checks each step with numbers.
+# exactly, forwards and backwards. This chapter states the model, derives the bound it is trained on, corrects the
+# misprints on the way ({doc}`12_deviations` lists them), and checks each step with numbers.
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -32,6 +32,9 @@ torch.set_default_dtype(torch.float64)
 
 # %% [markdown]
 # ## How a clip comes about
+#
+# An action $k$ of $K$, also written as the one-hot vector $\mathbf u$, has $d$ positions and $d$ momenta and a flow $f$ with parameters $\omega_k$; a frame has $m$ numbers, the decoder $\phi$ the width $\alpha = 1$, and
+# $p(\mathbf z) = \mathcal N(\mathbf 0, \mathbf I)$. Equations keep the paper's numbers, and its wording where that can be; what is wrong in one is said beside it or in {doc}`12_deviations`.
 #
 # (eq-1)=
 # $$
@@ -67,7 +70,7 @@ torch.set_default_dtype(torch.float64)
 #
 # Three choices carry the method.
 #
-# - **The momentum $\mathbf p$ is never drawn.** The decoder $\phi$ sees $\mathbf z$ and the position. Two frames that look
+# - **The momentum $\mathbf p$ is never decoded.** The decoder $\phi$ sees $\mathbf z$ and the position. Two frames that look
 #   alike but move differently have the same $\mathbf q$ and different $\mathbf p$, as a pendulum at its lowest point does.
 # - **One subspace per action** (Eq. 5). The decoder can tell the action from *which* block of $\mathbf q_t$ is not zero.
 #   That the representation is split by action is therefore supervision, not discovery: $\mathbf u$ is given, in training and
@@ -115,12 +118,14 @@ SVG(schematics.framework("paper", "sprites"))
 # \mathbf s_{t+1}^k = f(\mathbf s_t^k; \omega_k, t), \qquad \mathbf s_{t-1}^k = f(\mathbf s_t^k; \omega_k, -t), \qquad \forall t \tag{13}
 # $$
 #
+# (steps of one frame are meant, here and in Eq. (4): [D5](#d5))
+#
 # (eq-14)=
 # $$
 # \mathbf s_t^{k'} = \mathbf 0, \qquad \forall t,\ k' \neq k \tag{14}
 # $$
 #
-# with diagonal Gaussians, drawn as $\boldsymbol\mu + \boldsymbol\sigma \odot \boldsymbol\epsilon$ {cite:p}`kingma2014vae`:
+# with Gaussians whose networks have parameters $\theta$, $\gamma$ and $\delta$ ($\theta_2$: the encoder they share) and a $\sigma$ for every coordinate (the paper writes $\sigma^2 \mathbf I$), drawn as $\boldsymbol\mu + \boldsymbol\sigma \odot \boldsymbol\epsilon$ {cite:p}`kingma2014vae`:
 #
 # (eq-15)=
 # $$
@@ -133,9 +138,9 @@ SVG(schematics.framework("paper", "sprites"))
 # q_{\delta_k \circ \theta_2}(\mathbf p_t^k \mid \mathbf x_{t:t-w}, \mathbf u) = \mathcal N(\mathbf p_t^k \mid \boldsymbol\mu_{\mathbf p_t^k}, \boldsymbol\sigma_{\mathbf p_t^k}^2 \mathbf I) \tag{16}
 # $$
 #
-# The random reference frame is where the Hamiltonian earns its keep. Any frame of the clip must do as the start of the whole
+# The random reference frame asks for a flow that has a way back. Any frame of the clip must do as the start of the whole
 # clip, so the flow has to run backwards as well as it runs forwards, and the encoder must place *every* frame on the same
-# orbit. A position is read from a single frame, so it cannot smuggle in the rest of the clip; a momentum from the last
+# orbit. Any linear flow can do that; what the Hamiltonian adds is that volume is kept, and that the inverse needs no solving ({doc}`03_symplectic`). A position is read from a single frame, so it cannot smuggle in the rest of the clip; a momentum from the last
 # $w = 4$ frames ([D7](#d7)).
 
 # %% [markdown]
@@ -190,8 +195,8 @@ SVG(schematics.graphs())
 # $$
 #
 # (The paper prints the determinant without its exponent $-1$. It is 1, so nothing changes.) Volume is kept, and no Jacobian
-# enters the bound. This is where Hamiltonian dynamics simplify learning: a general linear flow would need
-# $\operatorname{Tr}\mathbf H$ in the loss.
+# enters the bound. This is where Hamiltonian dynamics simplify learning: with its prior on frame 1, a general linear flow would need
+# $\operatorname{Tr}\mathbf H$ in the loss. (With $\mathcal N(\mathbf 0, \mathbf I)$ put on the reference frame itself, as in step 4 below, no flow needs it; the free matrix of {doc}`22_ablation` is trained so.)
 #
 # (eq-21)=
 # **4. One state is enough.** Since $f$ is invertible, the joint can be written from the state of any frame $t$,
@@ -348,7 +353,7 @@ pd.DataFrame({"nats per clip": prices}).T
 
 # %% [markdown]
 # That is the exchange rate between picture and code. A latent number is worth its KL only while it removes more squared
-# error than that: near an MSE of $0.0005$ the *whole* picture costs under 100 nats, and every nat spent on $\mathbf z$,
+# error than that: near an MSE of $0.0005$ the *whole* clip costs under 100 nats, and every nat spent on $\mathbf z$,
 # $\mathbf q$ and $\mathbf p$ is felt. The terms of every training run are recorded one by one, in nats, and shown in
 # {doc}`training <05_training>`.
 
@@ -357,7 +362,7 @@ pd.DataFrame({"nats per clip": prices}).T
 #
 # - One vector for who, one free point of phase space for what; every other frame follows by a linear map.
 # - Because the map keeps volume, it leaves no trace in the bound: four terms, three of them closed formulas.
-# - The bound is exact for skew-$\mathbf H$. For $\mathbf H$ it takes every frame for a draw from the unit Gaussian, which is a choice.
+# - The derivation is exact for skew-$\mathbf H$. For $\mathbf H$ it takes every frame for a draw from the unit Gaussian, which is a choice.
 # - The picture term and the codes are paid in the same coin, nats, and the rate of exchange is set by the unit variance.
 
 # %% [markdown]
@@ -371,7 +376,7 @@ pd.DataFrame({"nats per clip": prices}).T
 # $\mathbf H \boldsymbol\Sigma + \boldsymbol\Sigma \mathbf H^\top = 0$. If $\mathbf M$ is positive definite,
 # $\boldsymbol\Sigma = \mathbf M^{-1}$ will do: $\mathbf H \mathbf M^{-1} = \mathbf J$, and $\mathbf J + \mathbf J^\top = 0$. Its density
 # is $\propto e^{-E(\mathbf s)}$, a function of the energy alone, so that it stays what it was because the energy does. With
-# that prior step 4 would be exact for every elliptic operator; for a real eigenvalue pair no Gaussian will do.
+# that prior step 4 would be exact for every elliptic operator; where an eigenvalue has a real part no Gaussian will do.
 # ```
 #
 # **2.** The posterior of one latent number costs 2 nats. By how much must it lower the MSE of an 8-frame clip to be worth them?

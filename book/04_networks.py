@@ -105,7 +105,7 @@ pd.DataFrame({"side of the picture": {
 # %% [markdown]
 # (paper-table-4)=
 # **Table 4.** Decoder: content and position to the mean of a frame. Differences from the print ([D3](#d3)): output padding,
-# 3 channels at the end, the input is $|\mathbf Z| + K d$, and batch norm stands before $\tanh$.
+# 3 channels at the end, and an input of $|\mathbf Z| + K d$.
 
 # %%
 read(model.decoder, latent)

@@ -48,9 +48,10 @@ pd.set_option("display.width", 160, "display.max_columns", 12)
 # ## Five presets
 #
 # `paper` is the printed recipe, `official` the released code's choices where they differ, `laptop` the best that was
-# found for an hour or two of one CPU core, `fast` the recipe of `laptop` on the networks of `paper`, for a GPU
+# found for an hour or two of one CPU core (the slowest of its recorded runs took four), `fast` the recipe of `laptop` on the networks of `paper`, for a GPU
 # ({doc}`17_scale`), and `smoke` half a minute to see that everything works. Every model of a
-# table, baseline or not, is trained with the same preset.
+# table, baseline or not, is trained with the same preset: same trunk, batch and, but for MoCoGAN, optimiser. Numbers of steps differ, and the baselines see three to five times fewer clips than HALO
+# with all its cycles ({doc}`11_baselines`). What a field means stands in `hamrepro.config` ({doc}`15_reference`).
 
 # %%
 # Of HALO in `laptop` this is the first cycle; the others are described with the runs below.
@@ -163,14 +164,14 @@ for path in sorted(records.RESULTS.glob(f"{preset}/*/halo-*/seed*.json")):
 pd.DataFrame(rows).T if rows else Markdown(f"No record of preset {preset}.")
 
 # %% [markdown]
-# Preset `laptop` trains HALO on Sprites in three cycles: 3,000 steps as in the paper's bound, 1,800 more in which half of the states come from
+# Preset `laptop` trains HALO on Sprites in three cycles: 3,000 steps of the bound (estimated as [D15](#d15), [D17](#d17) and [D18](#d18) say), 1,800 more in which half of the states come from
 # the prior (deviation {ref}`D19 <d19>`), and 500 against an adversary that reads the action off the content ({ref}`D24 <d24>`). One command does all three. The weights for procedural Sprites that are shipped had
 # two, of 1,000 and 300 steps; takes of faces have three of another kind, of 3,600, 1,000 and 1,200, and after them the batch norms' statistics from 100 batches ({ref}`D25 <d25>`, {ref}`D26 <d26>`).
 # Minutes are those of the clock, and most of these runs shared two cores with other work: {doc}`16_costs` and {doc}`19_speed` say what a step costs.
 #
 # Where the nats go, and what the operators do meanwhile, the cycles end to end. On the left the terms of the bound, for the model named in the
 # parameters. Content starts dear and is made cheap as fast as the picture allows; motion is cheap all along, since a whole clip
-# moves on one state of twelve numbers. On the right the largest growth rate of every run on this data set. A skew
+# moves on one state of twelve numbers. On the right the largest growth rate of the runs of this seed, both families. A skew
 # $\mathbf H$ cannot leave zero. A free one begins at zero too, with a positive definite $\mathbf M$, and stays there until its
 # margin is used up: this is Krein's theorem, in training ({doc}`03_symplectic`). Where the second cycle begins (step 3,000), with
 # draws from the prior and with far periods, every curve jumps: half of the clips must now be drawn from a state that never saw them. That
@@ -190,7 +191,7 @@ def all_cycles(path):
 
 # %% mystnb={"image": {"alt": "Terms of the bound and growth rates of the recorded runs"}} tags=["nbval-ignore-output"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3))
-for path in sorted((records.DATA / "curves").glob(f"{preset}-{dataset}-halo-*-seed*.csv")):
+for path in sorted((records.DATA / "curves").glob(f"{preset}-{dataset}-halo-*-seed{seed}.csv")):
     curve, name = all_cycles(path), path.stem.removeprefix(f"{preset}-{dataset}-")
     if "+" in name:  # variants have chapters of their own
         continue

@@ -49,7 +49,7 @@ figures.show("figure-4-prior", preset, model, seed)
 figures.show("figure-4-prior", preset, model, seed, figures.LIVE[:1], kind="gif")
 
 # %% [markdown]
-# The same noise once more, through a prior fitted to what the encoder gives for training clips ({ref}`D23 <d23>`). This is no figure of the paper; it shows which of
+# The same noise once more, through a prior fitted to what the encoder gives for training clips ({ref}`D23 <d23>`; here for 600 of them). This is no figure of the paper; it shows which of
 # the faults above are the prior's and which the decoder's:
 
 # %% mystnb={"image": {"alt": "Six clips from the fitted prior, sixteen frames each", "classes": "pixelated strip"}}
@@ -101,6 +101,6 @@ for data in ("mug", "faces-procedural"):
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
-# Chance is 0.167. A few clips with a sure judge (a small $H(y \mid x)$) and a low accuracy say that faces are drawn plainly and do something else
-# than was asked: on takes, which have no cycle, states from the prior were never met in training ([D19](#d19)). {doc}`07_disentanglement`, *Or fit the prior to
+# Chance is 0.167. On the stand-in HALO was asked for 18 clips only, whose interval reaches from a tenth to a half: little more can be said than that it often does something else
+# than was asked. On takes, which have no cycle, states from the prior were never met in training ([D19](#d19)). {doc}`07_disentanglement`, *Or fit the prior to
 # the encoder*, asks for the same actions with states that were.

@@ -43,7 +43,7 @@ torch.set_default_dtype(torch.float64)
 #
 # (d3)=
 # **D3. A decoder that gives a frame.** Table 4 as printed takes $n$ pixels to $2n - 1$ four times: from the 8×8 in which the encoder of Table 3 ends to
-# 113×113, from 4×4 to 49×49, of 256 channels. Here: output padding 1, a 4×4 start, 3 channels at the end, batch norm before $\tanh$, input $|\mathbf Z| + K d$. Preset `official` has the release's
+# 113×113, from 4×4 to 49×49, of 256 channels. Here: output padding 1, a 4×4 start, 3 channels at the end, input $|\mathbf Z| + K d$. Preset `official` has the release's
 # shape: 8×8 and three upsamplings. The size of $\mathbf h$, open in the paper, is the release's 2,048.
 #
 # (d4)=

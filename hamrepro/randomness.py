@@ -29,9 +29,8 @@ def generator(seed: int, stream: str, step: int = 0) -> torch.Generator:
 
     Args:
         seed: the run's seed, >= 0.
-        stream: one of `STREAMS`. Of a key of two words torch's generator keeps 32 bits, so that two of many millions
-            of keys may draw the same numbers. `reference` draws the frame t of every
-            clip apart (Deviation D4).
+        stream: one of `STREAMS`. torch's generator keeps 32 bits of the key, so that two keys of some ten thousands
+            may draw the same numbers. `reference` draws the frame t of every clip apart (Deviation D4).
         step: training step, epoch or draw, >= 0.
 
     Raises:
