@@ -25,7 +25,7 @@ import warnings
 import pandas as pd
 import torch
 
-from hamrepro import figures, judging, tables
+from hamrepro import figures, judging, records, tables
 
 warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets here
 torch.set_num_threads(1)

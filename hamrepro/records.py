@@ -24,6 +24,7 @@ DATA = Path(__file__).with_name("data").resolve()  # a link in a checkout, a cop
 RESULTS = DATA / "results"
 WEIGHTS = DATA / "weights"
 SCHEMA = 1
+JUDGED = ("accuracy", "h_y", "is")  # beginnings of what a judge says
 ORIGIN = ("commit", "source_sha256", "data_sha256", "config", "hardware", "versions", "created")
 
 
@@ -77,7 +78,7 @@ def origin(**more: Any) -> dict[str, Any]:
 def write(path: Path, record: dict[str, Any], results: Path | None = None) -> None:
     """Write a record, or add its metrics to the one that is there, and list its hash in SHA256SUMS.
 
-    Metrics of the same key are replaced, of other weights or data dropped; one that stays names the commit it is from.
+    Metrics of the same key are replaced, of other weights, data or judge dropped; one that stays names its commit.
 
     Raises:
         RecordError: the record there is damaged or was edited, or a value is not a number.
@@ -87,13 +88,13 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
         if path.exists():
             old = _parse(path)
             _unedited(path, results)
-            if all(
-                old["provenance"].get(key) == new["provenance"].get(key) for key in ("weights_sha256", "data_sha256")
-            ):
-                before, now = old["provenance"], new["provenance"]
+            before, now = old["provenance"], new["provenance"]
+            if all(before.get(key) == now.get(key) for key in ("weights_sha256", "data_sha256")):
                 since = {"commit": before["commit"]} if before.get("commit") not in (None, now.get("commit")) else {}
+                stale = () if now.get("judge_sha256") in (None, before.get("judge_sha256")) else JUDGED
                 for part in {"metrics", "subset"} & old.keys():
-                    new[part] = {key: since | entry for key, entry in old[part].items()} | new.get(part, {})
+                    kept = {key: since | entry for key, entry in old[part].items() if not key.startswith(stale)}
+                    new[part] = kept | new.get(part, {})
                 new["provenance"] = before | now
         text = as_text(new, path.name)
         write_atomically(path, text.encode())
@@ -154,9 +155,8 @@ def _sums(results: Path) -> dict[str, str]:
     try:
         lines = listing.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise RecordError(
-            f"{listing} cannot be read: {error}", "the records' hashes", "git checkout -- data/results/SHA256SUMS"
-        ) from error
+        again = "git checkout -- data/results/SHA256SUMS"
+        raise RecordError(f"{listing} cannot be read: {error}", "the records' hashes", again) from error
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 

@@ -100,6 +100,15 @@ def test_metrics_of_other_weights_or_data_are_dropped(results, key):
     assert set(records.read(*NAMES, results)["metrics"]) == {"new"}
 
 
+@pytest.mark.parametrize(("judge", "kept"), [("one", True), (None, True), ("another", False)])
+def test_what_another_judge_said_is_dropped(results, judge, kept):
+    metrics = {"ssim/clip/1-8": entry(0.9), "accuracy/A/3way": entry(0.5), "h_y-9-16/A/9way": entry(2.0)}
+    write(results, result(metrics=metrics, origin={"judge_sha256": "one"}))
+    write(results, result(metrics={"is/C/3way": entry(3.0)}, origin={"judge_sha256": judge} if judge else {}))
+    left = records.read(*NAMES, results)["metrics"]
+    assert left.keys() == ({*metrics, "is/C/3way"} if kept else {"ssim/clip/1-8", "is/C/3way"})
+
+
 def test_an_edited_record_is_refused_named_and_never_merged(results):
     path = write(results, result())
     path.write_text(path.read_text().replace("0.9", "0.99"))
