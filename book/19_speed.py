@@ -93,7 +93,7 @@ pd.DataFrame(steps).T if steps else measured("step/")
 # %% [markdown]
 # ## The speed run
 #
-# One change after another, all of them timed by turns, on steps of 8 clips. The reference encodes and decodes every frame, as the paper does; that of the table above
+# One change after another, all of them timed by turns, on steps of so many clips (a preset's own are 48; some records are of 8). The reference encodes and decodes every frame, as the paper does; that of the table above
 # is given the same part of the frames as the step beside it, which is why it looks less slow there. *Predicted* is what the change should give, from counted operations and
 # the measured roof alone: the ratio of the convolution's two layouts, of its two precisions, of the multiplications left when a
 # window is encoded and three frames are decoded; for the exponentials, their share of the step that still has them; for the
@@ -102,7 +102,7 @@ pd.DataFrame(steps).T if steps else measured("step/")
 
 # %%
 runs = {key: {
-    "a step": bench.shown(entry["value"], "s"), "n": entry["n"],
+    "clips": entry.get("clips", 8), "a step": bench.shown(entry["value"], "s"), "n": entry["n"],
     "predicted": f"{entry['predicted']:.2f}" if entry["predicted"] else "",
     "gave": f"{entry['gain']:.2f}" if entry["gain"] else "", "so far": f"{entry['so_far']:.1f}"}
     for key, entry in entries("levers/")}  # fmt: skip

@@ -29,12 +29,12 @@ from hamrepro.training_benchmarks import Work, batch_of, flops, halo, update
 
 
 def levers(on: Conditions) -> Entries:
-    """The same step, one change after another: what each was predicted to give, and what it gave.
+    """The same step, of the preset's own batch, one change after another: what each should give, and what it gave.
 
     Predictions come from operation counts and from the measured limits of the machine, never from the step itself,
     but for the exponentials: their share of it.
     """
-    slow, (config, batch) = reference(), batch_of(on, on.few)
+    slow, (config, batch) = reference(), batch_of(on, on.config.training.batch)
     network, training = config.network, config.training
     precision = choose_precision("auto", on.device)
     rows = [
@@ -79,7 +79,8 @@ def levers(on: Conditions) -> Entries:
         entry.pop("ratio", None), entry.pop("best_ratio", None)
         before = entries[number - 1]["value"] if number else entry["value"]
         gains = {"predicted": predicted.get(name), "gain": before / entry["value"] if number else None}
-        found[f"levers/{number} {name}"] = entry | gains | {"so_far": entries[0]["value"] / entry["value"]}
+        gains |= {"so_far": entries[0]["value"] / entry["value"], "clips": training.batch}
+        found[f"levers/{number} {name}"] = entry | gains
     return found
 
 
