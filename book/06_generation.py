@@ -31,8 +31,9 @@ import torch
 from IPython.display import Markdown
 
 from hamrepro import figures, judging, records, tables
+from hamrepro.curves import curve_path
 from hamrepro.presets import configure
-from hamrepro.shipping import curve_path, load_shipped
+from hamrepro.shipping import load_shipped
 from hamrepro.symplectic import spectral_abscissa
 
 plt.style.use("hamrepro.book")

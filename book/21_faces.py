@@ -30,7 +30,7 @@ from IPython.display import Image, Markdown, display
 from PIL import Image as Picture
 from PIL import ImageDraw
 
-from hamrepro import figures, judges, metrics, mug, shipping, tables
+from hamrepro import curves, figures, judges, metrics, mug, shipping, tables
 from hamrepro.batches import normalise
 from hamrepro.errors import CheckpointError, JudgeError
 from hamrepro.face_cache import crop_take
@@ -350,7 +350,7 @@ VARIANTS_HERE = ("+narrow", "+unshifted", "+first-cycle", "+second-cycle", "+run
 fig, axis = plt.subplots(figsize=(6.4, 2.8))
 slopes, errors = {}, {}
 for name, variant in product(("halo-sp", "halo-u"), VARIANTS_HERE[:3]):
-    path = shipping.curve_path("laptop", "faces-procedural", name + variant, 0)
+    path = curves.curve_path("laptop", "faces-procedural", name + variant, 0)
     label = f"{tables.LABELS[name]} {variant}"
     if path.exists():
         curve = pd.read_csv(path)

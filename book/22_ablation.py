@@ -26,7 +26,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 
-from hamrepro import judging, shipping, tables
+from hamrepro import curves, judging, tables
 from hamrepro.free_dynamics import dynamics
 from hamrepro.presets import configure
 
@@ -81,7 +81,7 @@ print(f"{training.steps} steps of {training.batch} clips, seed {seed}")
 # %% mystnb={"image": {"alt": "Largest growth rate of four linear families of dynamics over the steps of training"}} tags=["nbval-ignore-output"]
 fig, axis = plt.subplots(figsize=(5.4, 3))
 for family in ("sp", "u", "elliptic", "linear"):
-    path = shipping.curve_path(preset, dataset, f"halo-{family}+brief", seed)
+    path = curves.curve_path(preset, dataset, f"halo-{family}+brief", seed)
     if path.exists():
         curve = pd.read_csv(path)
         axis.plot(curve["step"], curve.filter(like="growth_rate").max(axis=1), label=family)

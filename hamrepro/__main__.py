@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from hamrepro import data_commands, scale_commands
-from hamrepro.errors import HamreproError
-from hamrepro.options import Dataset, Device, Model, Preset, Quick, Runs, Seed, StopAfter, exit_unless
+from hamrepro.errors import ConfigError, HamreproError
+from hamrepro.options import Dataset, Device, Model, Out, Preset, Quick, Runs, Seed, StopAfter, exit_unless
+
+EXTRAS = ("pandas", "matplotlib", "torchvision", "IPython")  # what the library does without
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_commands.app, name="data")
@@ -108,7 +110,7 @@ def evaluate(
     dataset: Dataset = "sprites",
     model: Model = "halo-sp",
     seed: Seed = 0,
-    out: Annotated[Path | None, typer.Option(help="where to write; default: the record under data/results")] = None,
+    out: Out = None,
     quick: Quick = False,
     protocols: Annotated[bool, typer.Option("--protocols", help="Table 2, added to the record of Table 1")] = False,
     draws: Annotated[int, typer.Option(min=1, help="of the random code, with --protocols")] = 5,
@@ -128,13 +130,13 @@ def evaluate(
 @app.command()
 def reevaluate(
     quick: Quick = False,
-    tolerance: float = 1e-3,
+    tolerance: Annotated[float, typer.Option(min=0, max=1)] = 1e-3,
 ) -> None:
     """Recompute every record from its shipped weights and compare; Table 2 on the fixed share. Rewrites nothing."""
     from hamrepro.reevaluation import compare_all
 
     rows = compare_all(quick=quick, tolerance=tolerance, judged=lambda names: True)
-    exit_unless(all(right for *_, right in rows))
+    exit_unless(bool(rows) and all(right for *_, right in rows))
 
 
 @app.command()
@@ -185,13 +187,26 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 def main() -> None:
     """Run a command; a typed error is printed without traceback and ends with code 2."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages: torch reads it at its first allocation
+    if sys.stderr is None:  # closed by who called
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         app()
+        return
     except HamreproError as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        if not error.next_step:
-            typer.echo(f"  next: python -m hamrepro {sys.argv[1]} --help", err=True)
-        sys.exit(2)
+        fault = error
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        fault = ConfigError(f"{error.name} is not installed", "the extra that has it", 'pip install "hamrepro[tables]"')
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        given = f"out of memory: {str(error).strip().splitlines()[0][:160]}" if str(error) else "out of memory"
+        fault = ConfigError(given, "room for this preset", "--preset laptop, or fewer clips")
+    typer.echo(f"{type(fault).__name__}: {fault}", err=True)
+    if not fault.next_step:
+        typer.echo(f"  next: python -m hamrepro {sys.argv[1]} --help", err=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from hamrepro import benchmarks, growth_benchmarks, lever_benchmarks, records, training_benchmarks
+from hamrepro import benchmarks, growth_benchmarks, lever_benchmarks, provenance, records, training_benchmarks
 from hamrepro.benchmarks import Conditions, Entries
 from hamrepro.errors import ConfigError, RecordError
 from hamrepro.timing import hardware, roofline
@@ -61,7 +61,7 @@ def keep(entries: Entries, device: torch.device, out: Path | None = None, result
     path = bench_path(device, results) if out is None else out
     made = environment("", device) | {"hardware": hardware(device)[1]}
     del made["precision"]
-    origin = records.origin(data_sha256="none", config={}, **made)
+    origin = provenance.origin(data_sha256="none", config={}, **made)
     records.write(path, {"kind": "bench", "metrics": entries, "provenance": origin}, results if out is None else None)
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -21,6 +22,7 @@ from hamrepro.errors import CheckpointError, NonFiniteError
 
 FORMAT = 2
 KEEP = 2
+STATES = "state-" + 8 * "[0-9]"  # names of saved states, and of nothing that a person put beside them
 ORIGIN = ("data_sha256", "seed", "train_seconds", "environment")
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError)
 State = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]  # model, optimiser, meta
@@ -65,11 +67,10 @@ def lock(folder: Path) -> Iterator[None]:
 
 def unwritable(path: Path, error: OSError) -> CheckpointError:
     """The error of a full disk, a read-only or a missing folder."""
-    return CheckpointError(
-        f"cannot write {path}: {error.strerror or error}",
-        "a writable folder with room",
-        "free some space and run the same command again: it resumes",
-    )
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cure = "free some space" if full else "look at the folder, or choose another"
+    given, expected = f"cannot write {path}: {error.strerror or error}", "a writable folder with room"
+    return CheckpointError(given, expected, f"{cure}, and run the same command again: it resumes")
 
 
 def _settle(folder: Path) -> None:
@@ -141,7 +142,7 @@ def save_state(
             raise
         raise unwritable(final, error) from error
     # A later state that is still there could not be read: it must not push out the ones that can.
-    for old in [path for path in sorted(folder.glob("state-*")) if path <= final][:-KEEP]:
+    for old in [path for path in sorted(folder.glob(STATES)) if path <= final][:-KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 
@@ -195,7 +196,7 @@ def load_latest(folder: Path, config_sha256: str) -> State | None:
     Raises:
         CheckpointError: states exist, none of them verifies.
     """
-    states = sorted(folder.glob("state-*"), reverse=True) if os.path.isdir(folder) else []
+    states = sorted(folder.glob(STATES), reverse=True) if os.path.isdir(folder) else []
     faults = []
     for path in states:
         try:

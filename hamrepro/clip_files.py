@@ -160,7 +160,10 @@ def read(source: Source) -> np.ndarray:
     for file in source.files:
         try:
             with Image.open(file) as image:
-                for frame in ImageSequence.Iterator(image):
+                still = len(source.files) > 1
+                if still and getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a photo's second picture
+                    raise ValueError("an animation among stills")
+                for frame in [image] if still else ImageSequence.Iterator(image):
                     frames.append(square(frame))
                     sizes.add(frame.size)
         except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to

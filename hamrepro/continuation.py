@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def train_all_cycles(
     began, first, folder = time.monotonic(), None, run_folder(runs, config, seed)
     if config.training.continues and checkpoint.load_latest(folder, config.sha256) is None:
         before = continued(config)
-        if not records.weights_path(before.preset, before.dataset, before.model, seed, weights).exists():
+        if not os.path.exists(records.weights_path(before.preset, before.dataset, before.model, seed, weights)):
             options = {"weights": weights, "device": device, "stop_after": stop_after}
             model, done = train_all_cycles(before, seed, clip_set, runs, **options)
             if not done:

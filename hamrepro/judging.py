@@ -26,7 +26,7 @@ from hamrepro.leakage import leakage
 from hamrepro.precision import choose_device
 from hamrepro.presets import configure
 from hamrepro.protocols import lacking, supervised
-from hamrepro.shipping import evaluate_shipped, load_shipped, record, scored, ship
+from hamrepro.shipping import evaluate_shipped, load_shipped, record, require_data, scored, ship
 from hamrepro.swap_truth import swap_fidelity
 from hamrepro.train import environment
 
@@ -103,6 +103,7 @@ def judge_shipped(
         network = TRIVIAL[model]()
     else:
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
+        require_data(card, test)
     began = time.monotonic()
     needs_bank = not lacking(network, "A-bank") and (not supervised(network) or bool(lacking(network, "A")))
     train = load(dataset, "train") if model not in TRIVIAL else None

@@ -16,7 +16,7 @@ from hamrepro.places import folder_of
 VARIABLE = "HAMREPRO_MUG"
 SUBJECTS = 52  # Paper: Section 4
 SHORTEST = 2  # frames: fewer is no sequence
-_SUBJECT = re.compile(r"\d{1,4}")
+_SUBJECT = re.compile(r"[0-9]{1,4}")
 _SESSION = re.compile(r"session[ _-]?\d*", re.IGNORECASE)
 _TAKE = re.compile(r"take[ _-]?\d*", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)\D*$")
@@ -232,10 +232,11 @@ def check(root: Path | None = None) -> Report:
     if not folder:
         raise DataError(f"{root} is a file", "the unpacked folder of the MUG database", _LICENCE)
     base = root / "subjects3" if os.path.isdir(root / "subjects3") else root
-    walk = _Walk(base)
+    walk, people = _Walk(base), {}
     for folder in walk.listing(base)[0]:
         if _SUBJECT.fullmatch(folder.name):
-            walk.subject(folder)
+            first = people.setdefault(int(folder.name), folder)
+            walk.subject(folder) if first is folder else walk.skip(folder, f"a second folder of person {first.name}")
         else:
             walk.skip(folder, "unknown folder, expected a subject's number")
     if not walk.takes:

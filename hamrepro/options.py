@@ -33,6 +33,7 @@ def seconds(duration: str) -> float:
 StopAfter = Annotated[
     float | None, typer.Option(parser=seconds, metavar="DURATION", help="save and stop after this long, as in 9m")
 ]
+Out = Annotated[Path | None, typer.Option(dir_okay=False, help="where to write; default: its place under data/results")]
 Quick = Annotated[bool, typer.Option(help="only the fixed share of the test clips")]
 
 

@@ -23,7 +23,7 @@ def choose_device(name: str) -> torch.device:
     try:
         torch.ones(1, device=name).item()
         return torch.device(name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         given = f"device {name!r}: {str(error).partition(chr(10))[0][:120]}"
         raise ConfigError(given, "cpu, or cuda where torch sees a GPU", "--device cpu") from error
 

@@ -140,6 +140,8 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     12
     """
     network, training = _choose("preset", preset, PRESETS)
+    if dataset.startswith(OWN) and actions is None:
+        raise ConfigError(f"{dataset} here", "a data set of tables", f"python -m hamrepro train --dataset {dataset}")
     base, *variants = model.split("+")
     dataset = OWN + basename(abspath(dataset.removeprefix(OWN))) if dataset.startswith(OWN) else dataset
     known = DATASETS | {dataset if dataset.startswith(OWN) else f"{OWN}<folder>": _OWN_CLIPS | {"actions": actions}}

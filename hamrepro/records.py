@@ -6,11 +6,8 @@ import fcntl
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import lru_cache
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
@@ -46,35 +43,6 @@ def commands(preset: str, dataset: str, model: str) -> str:
     return " && ".join(f"{folder}python -m hamrepro {verb} {names}" for verb in verbs)
 
 
-def commit() -> str:
-    """The checkout's commit, with `+changes` where the library differs from it; `unknown` outside git."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", "hamrepro") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-@lru_cache(maxsize=1)
-def source_sha256() -> str:
-    """Hash of the library's own text, in order of path."""
-    files = sorted((ROOT / "hamrepro").rglob("*.py"))
-    return sha256(
-        b"".join(path.relative_to(ROOT).as_posix().encode() + path.read_bytes() for path in files)
-    ).hexdigest()
-
-
-def origin(**more: Any) -> dict[str, Any]:
-    """Provenance common to every record: commit, source, time; `more` adds the run's own."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"commit": commit(), "source_sha256": source_sha256(), "created": now, **more}
-
-
 def write(path: Path, record: dict[str, Any], results: Path | None = None) -> None:
     """Write a record, or add its metrics to the one that is there, and list its hash in SHA256SUMS.
 
@@ -88,6 +56,7 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
         if path.exists():
             old = _parse(path)
             _unedited(path, results)
+            same_run(path, new)
             before, now = old["provenance"], new["provenance"]
             if all(before.get(key) == now.get(key) for key in ("weights_sha256", "data_sha256")):
                 since = {"commit": before["commit"]} if before.get("commit") not in (None, now.get("commit")) else {}
@@ -102,6 +71,13 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
             sums = _sums(results) | {path.relative_to(results).as_posix(): sha256(text.encode()).hexdigest()}
             lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
             write_atomically(results / "SHA256SUMS", lines.encode())
+
+
+def same_run(path: Path, record: dict[str, Any]) -> None:
+    """A `RecordError` where a file is no record, or one of another run or kind: it would be lost."""
+    old = _parse(path)
+    if any(old.get(name) != record.get(name) for name in ("kind", "preset", "dataset", "model", "seed")):
+        raise RecordError(f"{path} holds something else", "a new file, or a record of the same run", "another --out")
 
 
 def as_text(record: dict[str, Any], name: str) -> str:
@@ -157,7 +133,7 @@ def _sums(results: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         again = "git checkout -- data/results/SHA256SUMS"
         raise RecordError(f"{listing} cannot be read: {error}", "the records' hashes", again) from error
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -172,9 +148,8 @@ def _parse(path: Path) -> dict[str, Any]:
             raise KeyError("schema, metrics, provenance")
         return record
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RecordError(
-            f"{path} is no results file: {error}", f"schema {SCHEMA}", f"git checkout -- {path.name}"
-        ) from error
+        again = f"git checkout -- {path}, or another --out"
+        raise RecordError(f"{path} is no results file: {error}", f"schema {SCHEMA}", again) from error
 
 
 def _is_entry(entry: Any) -> bool:
@@ -233,7 +208,7 @@ def seeds(preset: str, dataset: str, model: str, results: Path = RESULTS) -> lis
 def faults(results: Path = RESULTS) -> list[str]:
     """Every record that is missing, unlisted, edited or without origin, in words. Empty when all is well."""
     found, listed = [], _sums(results)
-    present = {path.relative_to(results).as_posix() for path in results.rglob("seed*.json")}
+    present = {path.relative_to(results).as_posix() for path in results.rglob("*.json")}
     if not present | set(listed):
         found.append(f"no record under {results}: git checkout -- data/results, or evaluate again")
     for name in sorted(present | set(listed)):

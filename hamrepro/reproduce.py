@@ -61,7 +61,8 @@ def reproduce(runs: Path = records.ROOT / "runs" / "reproduce") -> bool:
     config = configure("smoke", "sprites-procedural", "halo-sp")
     folder = run_folder(runs, config, 0)
     print(f"1. A live training: {config.training.steps} steps of preset smoke on procedural Sprites", flush=True)
-    train(config, 0, load("sprites-procedural", "train"), folder)
+    if not train(config, 0, load("sprites-procedural", "train"), folder)[1]:
+        raise KeyboardInterrupt
     bounds = [json.loads(line)["loss"] for line in (folder / "stats.jsonl").read_text().splitlines()]
     print(f"   minus ELBO: {bounds[0]:.0f} nats a clip at first, {bounds[-1]:.0f} at the end", flush=True)
     print("2. Shipped weights of seed 0, scored again on the fixed share of the test clips", flush=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hamrepro.options import Dataset, Device, Model, Preset, Runs, StopAfter
+from hamrepro.options import Dataset, Device, Model, Out, Preset, Runs, StopAfter
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -19,7 +19,7 @@ def bench(
     device: Device = "cpu",
     rounds: Annotated[int, typer.Option(min=1, help="turns of each race")] = 5,
     clips: Annotated[int, typer.Option(min=2, help="clips of a training step")] = 24,
-    out: Annotated[Path | None, typer.Option(help="where to write; default: data/results/bench")] = None,
+    out: Out = None,
 ) -> None:
     """Measure speed beside the slow reference and keep it in the record of this machine."""
     from hamrepro.bench import bench as bench_all
@@ -46,7 +46,7 @@ def quality(
     every: Annotated[int, typer.Option(min=1, help="steps between looks, which are not timed")] = 100,
     steps: Annotated[int | None, typer.Option(min=1, help="of one run; default: the preset's first cycle")] = None,
     stop_after: StopAfter = None,
-    out: Annotated[Path | None, typer.Option(help="where to write; default: data/results/bench")] = None,
+    out: Out = None,
 ) -> None:
     """Seconds of training to a quality on validation characters, kept in this machine's benchmark record."""
     from hamrepro.bench import keep, rows

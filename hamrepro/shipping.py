@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import time
 from pathlib import Path
@@ -12,15 +9,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hamrepro import checkpoint, evaluate, records
+from hamrepro import checkpoint, evaluate, provenance, records
 from hamrepro.allocator import keep_freed_memory
 from hamrepro.config import RunConfig
+from hamrepro.curves import as_csv, curve_path
 from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import CheckpointError, ConfigError
 from hamrepro.halo import Halo
 from hamrepro.models import build
 from hamrepro.precision import choose_device
-from hamrepro.presets import configure, continued
+from hamrepro.presets import OWN, configure, continued
 from hamrepro.train import environment, run_folder
 from hamrepro.tuning import in_tune
 
@@ -37,7 +35,8 @@ def finished(config: RunConfig, seed: int, runs: Path) -> checkpoint.State:
     saved = checkpoint.load_latest(folder, config.sha256)
     if saved is None or saved[2]["step"] < config.training.steps:
         given = "no run" if saved is None else f"a run at step {saved[2]['step']} of {config.training.steps}"
-        names = f"--preset {config.preset} --dataset {config.dataset} --model {config.model} --seed {seed}"
+        data = f"{OWN}<its folder>" if config.dataset.startswith(OWN) else config.dataset
+        names = f"--preset {config.preset} --dataset {data} --model {config.model} --seed {seed} --runs {runs}"
         raise CheckpointError(f"{given} in {folder}", "a finished run", f"python -m hamrepro train {names}")
     return saved
 
@@ -84,21 +83,6 @@ def last_weights(
     return half, clips + meta["step"] * config.training.batch, seconds + round(meta["train_seconds"])
 
 
-def curve_path(preset: str, dataset: str, model: str, seed: int, weights: Path = records.WEIGHTS) -> Path:
-    """data/curves/<preset>-<dataset>-<model>-seed<k>.csv: the terms of the bound over the steps."""
-    return weights.parent / "curves" / f"{preset}-{dataset}-{model}-seed{seed}.csv"
-
-
-def _curve(stats: Path) -> bytes:
-    """The rows that training logged, as CSV."""
-    rows = [json.loads(line) for line in stats.read_text().splitlines()]
-    text = io.StringIO()
-    table = csv.DictWriter(text, rows[0], lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: round(value, 5) for name, value in row.items()} for row in rows)
-    return text.getvalue().encode()
-
-
 def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: Path = records.WEIGHTS) -> Path:
     """Write the weights of a finished run as float16, with a card: settings, seed, data, hardware, clips and time.
 
@@ -110,8 +94,8 @@ def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: 
     config = configure(preset, dataset, model)
     saved = finished(config, seed, runs)
     _, clips, seconds = last_weights(config, seed, runs, weights)
-    card = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
-    card |= {
+    names = preset, dataset, model, seed
+    card = dict(zip(("preset", "dataset", "model", "seed"), names, strict=True)) | {
         "config": config.as_dict(),
         "data_sha256": saved[2]["data_sha256"],
         "steps": saved[2]["step"],
@@ -121,9 +105,8 @@ def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: 
     }
     if dataset == "sprites":
         card["credit"] = "trained on Liberated Pixel Cup sprites, CC-BY-SA 3.0 / GPL 3.0, authors in data/README.md"
-    path = records.weights_path(preset, dataset, model, seed, weights)
+    path, curve = records.weights_path(*names, weights), as_csv(run_folder(runs, config, seed) / "stats.jsonl")
     checkpoint.save_weights(path, saved[0], card)
-    curve = _curve(run_folder(runs, config, seed) / "stats.jsonl")
     checkpoint.write_atomically(curve_path(preset, dataset, model, seed, weights), curve)
     return path
 
@@ -162,6 +145,13 @@ def load_shipped(
     return network.to(choose_device(device)).eval(), card
 
 
+def require_data(card: dict[str, Any], clip_set: ClipSet) -> None:
+    """A `CheckpointError` for weights trained on other data than these clips are of."""
+    if card.get("data_sha256", clip_set.sha256) != clip_set.sha256:
+        given = f"weights trained on data {str(card['data_sha256'])[:12]}"
+        raise CheckpointError(given, f"{clip_set.name} as it is here, {clip_set.sha256[:12]}", "train on these data")
+
+
 def evaluate_shipped(
     preset: str,
     dataset: str,
@@ -188,10 +178,11 @@ def evaluate_shipped(
         conditionings, on_share, label, tuned = ("clip",), (), "action", None
     else:
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
+        require_data(card, test)
         generate, label = evaluate.of_model(network), network.config.label
         tuned = in_tune(network, test.frames) if test.cyclic and not quick else None
         conditionings = evaluate.CONDITIONINGS if hasattr(network, "generate") else ()
-        on_share = ("frame-4",) if isinstance(network, Halo) else ()
+        on_share = ("frame-4",) if isinstance(network, Halo) and test.cyclic and not quick else ()
     began = time.monotonic()
     scores = evaluate.evaluate_generation(
         generate, test, quick=quick, device=device, conditionings=conditionings, label=label,
@@ -220,19 +211,21 @@ def scored(
         verb: `evaluate` or `judge`. names: of the run. card: of the weights. here: the environment of the measuring.
         seconds: it took. quick: on the fixed share only. more: of the provenance.
     """
-    provenance = records.origin(
+    made = provenance.origin(
         config=card["config"], data_sha256=test.sha256, weights_sha256=card["sha256"], **more,
         hardware=card.get("trained_on", here)["hardware"], versions=here["versions"],
         train_seconds=card.get("train_seconds", 0), clips_seen=card.get("clips_seen", 0),
         **{f"{verb.removesuffix('e')}ed_on": here["hardware"], f"{verb}_seconds{'_subset' * quick}": seconds},
     )  # fmt: skip
-    return {**names, "metrics": {}, **scores, "provenance": provenance}
+    return {**names, "metrics": {}, **scores, "provenance": made}
 
 
 def record(result: Result, out: Path | None = None, results: Path = records.RESULTS) -> Path:
     """Write a result to its place under the results folder and list its hash, or to a file of one's own."""
     names = (result["preset"], result["dataset"], result["model"], result["seed"])
     if out is not None:
+        if os.path.exists(out):
+            records.same_run(out, result)
         checkpoint.write_atomically(out, records.as_text({"schema": records.SCHEMA} | result, out.name).encode())
         return out
     path = records.record_path(*names, results)

@@ -203,5 +203,9 @@ def energy(generators: Tensor, states: Tensor) -> Tensor:
 
 
 def spectral_abscissa(generators: Tensor) -> Tensor:
-    """Largest real part among the eigenvalues of each H, per frame: growth rate of the flow (K,)."""
-    return torch.linalg.eigvals(generators.detach().double().cpu()).real.amax(-1)
+    """Largest real part among the eigenvalues of each H, per frame: growth rate of the flow (K,); NaN where H is not
+    finite."""
+    h = generators.detach().double().cpu()
+    finite = h.isfinite().all(-1).all(-1)
+    rates = torch.linalg.eigvals(torch.where(finite[..., None, None], h, 0.0)).real.amax(-1)  # LAPACK would die of NaN
+    return torch.where(finite, rates, torch.nan)

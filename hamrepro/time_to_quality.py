@@ -91,7 +91,10 @@ def one(
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         with suppress(_Reached):
-            train(config, seed, fit, Path(folder) / "run", device=device, on_step=look, stop_after=stop_after)
+            where = Path(folder) / "run"
+            done = train(config, seed, fit, where, device=device, on_step=look, stop_after=stop_after)[1]
+            if not done and (stop_after is None or time.monotonic() - began < stop_after):
+                raise KeyboardInterrupt  # a signal stopped it: nothing was measured
     return found
 
 

@@ -101,7 +101,7 @@ def _guard(terms: Tensor, names: list[str], steps: list[int], folder: Path) -> N
     finite = torch.isfinite(terms).all(1)
     if not finite.all():
         bad = int((~finite).nonzero()[0])
-        states = sorted(folder.glob("state-*"))
+        states = sorted(folder.glob(checkpoint.STATES))
         raise NonFiniteError(
             f"step {steps[bad]}: {dict(zip(names, terms[bad].tolist(), strict=True))}",
             "finite terms",

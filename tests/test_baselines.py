@@ -704,3 +704,12 @@ def test_a_setting_at_its_default_leaves_the_hash():
     assert config.sha256 != renamed.sha256
     settings = config.as_dict()
     assert settings["network"]["label"] == "action"
+
+
+def test_an_operator_that_is_not_finite_gives_terms_that_say_so(clips):
+    model = MAKE["skd"]()
+    with torch.no_grad():
+        model.encoder_lstm.weight_hh_l0[0, 0] = torch.nan
+    assert not model.loss(clips, ACTION, noise)["loss"].isfinite()
+    model.operator[0, 0] = torch.nan
+    assert math.isnan(model.diagnostics()["spectral_radius"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -9,6 +10,7 @@ import random
 import shutil
 import struct
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 import torch
@@ -56,6 +58,19 @@ def test_the_newest_two_are_kept(folder):
     for step in range(3, 7):
         save_step(folder, step)
     assert sorted(path.name for path in folder.glob("state-*")) == ["state-00000005", "state-00000006"]
+
+
+@pytest.mark.parametrize("name", ["state-00000001.bak", "state-before", "state-1"])
+def test_what_a_person_put_beside_the_states_stays_and_is_no_state(folder, name):
+    shutil.copytree(folder / "state-00000001", folder / name)
+    save_step(folder, 3), save_step(folder, 4)
+    assert loaded_step(folder) == 4
+    assert sorted(path.name for path in folder.glob("state-*")) == sorted(["state-00000003", "state-00000004", name])
+
+
+@pytest.mark.parametrize(("number", "cure"), [(errno.ENOSPC, "free some space"), (errno.EACCES, "choose another")])
+def test_a_full_disk_and_a_closed_folder_have_different_cures(number, cure):
+    assert cure in checkpoint.unwritable(Path("x"), OSError(number, "why")).next_step
 
 
 def test_a_damaged_later_state_does_not_push_out_good_earlier_ones(folder):

@@ -309,6 +309,36 @@ def test_a_real_process_ends_with_code_two_and_no_traceback(tmp_path):
     assert ended.stderr.startswith("DataError: ") and "Traceback" not in ended.stderr
 
 
+def test_closed_error_output_stops_nothing(tmp_path):
+    command = [sys.executable, "-m", "hamrepro", *TRAIN, "--stop-after", "0", "--runs", str(tmp_path)]
+    ended = subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *command], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert ended.returncode == 75
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (ModuleNotFoundError("no", name="pandas"), 'pip install "hamrepro[tables]"'),
+        (MemoryError(), "out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "--preset laptop"),
+    ],
+)
+def test_what_the_machine_lacks_is_named(run, monkeypatch, fault, said):
+    def fail():
+        raise fault
+
+    monkeypatch.setattr(command_line, "app", fail)
+    code, _, told = run("verify")
+    assert code == 2 and said in told and "Traceback" not in told
+
+
+def test_other_faults_are_not_hidden(run, monkeypatch):
+    for fault in (RuntimeError("sizes differ"), ModuleNotFoundError("no", name="hamrepro.nothing")):
+        monkeypatch.setattr(command_line, "app", lambda fault=fault: (_ for _ in ()).throw(fault))
+        with pytest.raises(type(fault)):
+            run("verify")
+
+
 def test_the_command_line_needs_nothing_of_the_notebooks():
     unwanted = {"jupyter", "matplotlib", "pandas", "pooch", "torch"}
     ended = process("-c", f"import sys, hamrepro.__main__; print(sorted({unwanted} & set(sys.modules)))")

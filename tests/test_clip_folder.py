@@ -333,9 +333,28 @@ def test_the_run_is_called_after_the_folder(given, tmp_path, monkeypatch):
     assert config.RunConfig.from_dict(settings.as_dict()) == settings
 
 
+def test_the_second_picture_of_a_photo_is_no_frame(folder):
+    place = folder / "turn" / "take 1"
+    for path in place.iterdir():
+        path.unlink()
+    for number in range(9):
+        hidden = [Image.new("RGB", (16, 16), "white")]
+        picture(3 * number).save(place / f"{number}.jpg", format="MPO", save_all=True, append_images=hidden)
+    assert Image.open(place / "0.jpg").format == "MPO"
+    source = next(one for one in sources(folder) if one.name == "take 1")
+    assert read(source).shape == (9, 64, 64, 3)
+
+
+def test_an_animation_among_stills_is_refused(folder):
+    animation(folder / "turn" / "take 1" / "3.png", 4)
+    source = next(one for one in sources(folder) if one.name == "take 1")
+    with pytest.raises(DataError, match="an animation among stills"):
+        read(source)
+
+
 @pytest.mark.parametrize("count", [None, 0, -1, 2.0])
 def test_settings_need_the_number_of_labels(count):
-    with pytest.raises(ConfigError, match="actions"):
+    with pytest.raises(ConfigError, match="data set of tables" if count is None else "actions"):
         configure("smoke", "own:shapes", "halo-sp", count)
 
 

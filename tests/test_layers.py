@@ -25,9 +25,9 @@ LAYERS = (
      "faces", "mug", "clip_files", "clip_folder", "datasets", "batches"),
     ("checkpoint", "optimiser", "precision", "allocator", "distributed", "signals", "population", "train"),
     ("judges", "calibration", "protocols", "controls", "disentanglement", "aggregate_posterior", "fitted_prior",
-     "leakage", "swap_truth", "evaluate", "records", "timing", "benchmarks", "training_benchmarks", "growth_benchmarks",
-     "lever_benchmarks"),
-    ("cells", "tables", "strips", "figures", "animation", "shipping", "judging", "reevaluation", "schematics",
+     "leakage", "swap_truth", "evaluate", "provenance", "records", "timing", "benchmarks",
+     "training_benchmarks", "growth_benchmarks", "lever_benchmarks"),
+    ("cells", "tables", "strips", "figures", "animation", "curves", "shipping", "judging", "reevaluation", "schematics",
      "docstrings", "trace", "evidence", "claims", "costs", "bench", "time_to_quality", "sweep", "continuation"),
     ("reproduce", "options", "data_commands", "scale_commands", "__main__"),
 )  # fmt: skip

@@ -282,3 +282,11 @@ def test_nothing_is_written(tree: Path) -> None:
     before = state()
     check(tree)
     assert state() == before
+
+
+def test_a_person_has_one_folder(tree: Path) -> None:
+    take(tree / "subjects3" / "1" / "anger" / "take009", 3)
+    take(tree / "subjects3" / "٠٠٢" / "anger" / "take009", 3)
+    report = check(tree)
+    assert len(report.subjects) == 2 and len(report.takes) == 24
+    assert reasons(report)["1"] == "a second folder of person 001" and "unknown folder" in reasons(report)["٠٠٢"]

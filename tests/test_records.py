@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
 import pytest
 
-from hamrepro import evaluate, records
+from hamrepro import evaluate, provenance, records
 from hamrepro.errors import CheckpointError, RecordError
 
 NAMES = ("smoke", "sprites", "halo-sp", 0)
@@ -280,16 +281,42 @@ def test_evaluations_side_by_side_lose_no_line(results):
 
 
 def test_origin_says_which_code(monkeypatch):
-    made = records.origin(config={"a": 1})
+    made = provenance.origin(config={"a": 1})
     assert made["config"] == {"a": 1} and len(made["source_sha256"]) == 64 and made["created"].endswith("+00:00")
     assert made["commit"]
-    monkeypatch.setattr(records.subprocess, "run", lambda *words, **options: (_ for _ in ()).throw(OSError("no git")))
-    assert records.commit() == "unknown"
+    monkeypatch.setattr(provenance.subprocess, "run", lambda *words, **_: (_ for _ in ()).throw(OSError("no git")))
+    assert provenance.commit() == "unknown"
+
+
+def test_a_strangers_repository_lends_no_commit(tmp_path, monkeypatch):
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], [*who, "commit", "-q", "--allow-empty", "-mx"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    assert provenance.commit() == "unknown"
 
 
 def test_paths_are_those_of_the_design(tmp_path):
     assert records.record_path(*NAMES, tmp_path) == tmp_path / "smoke/sprites/halo-sp/seed0.json"
     assert records.weights_path(*NAMES, tmp_path) == tmp_path / "smoke-sprites-halo-sp-seed0.safetensors"
+
+
+def test_a_file_that_is_something_else_is_not_replaced(results, tmp_path):
+    other, kind = tmp_path / "notes.json", tmp_path / "bench.json"
+    other.write_text("{}")
+    kind.write_text(json.dumps({"schema": 1, "kind": "bench", "metrics": {}, "provenance": {}}))
+    for path in (other, kind):
+        before = path.read_bytes()
+        with pytest.raises(RecordError, match=r"no results file|something else"):
+            records.write(path, result())
+        assert path.read_bytes() == before
+
+
+def test_every_file_must_be_listed(results):
+    write(results, result())
+    (results / "bench").mkdir()
+    (results / "bench" / "a-machine.json").write_text("{}")
+    assert len(records.faults(results)) == 1 and "a-machine" in records.faults(results)[0]
 
 
 def test_the_committed_records_are_whole():
@@ -311,5 +338,5 @@ def test_a_committed_record_of_table_1_has_every_key_that_is_compared_with_it(pa
     conditionings = ("clip",) if record["model"] in evaluate.TRIVIAL else evaluate.CONDITIONINGS
     wanted = {"/".join(key) for key in product(metrics, conditionings, evaluate.SPANS)}
     for part in ("metrics", "subset"):
-        if any(key.startswith("ssim/") for key in record.get(part, {})):
+        if any(key.startswith(("ssim/clip", "ssim/strict")) for key in record.get(part, {})):
             assert wanted <= set(record[part]), part

@@ -11,7 +11,7 @@ from tiny import TinyClips, tiny_config
 
 import hamrepro.sweep as sweep
 import hamrepro.time_to_quality as quality
-from hamrepro import records
+from hamrepro import provenance, records
 from hamrepro.errors import CheckpointError, ConfigError
 from hamrepro.train import run_folder
 
@@ -55,6 +55,12 @@ def test_a_run_is_given_up_after_so_long(looks):
         "smoke", "sprites", "halo-u", ["ssim/clip/1-8>=2"], 1, every=1, stop_after=0.0
     ).values()
     assert entry["value"] is None and entry["stop_after"] == 0.0 and len(looks) == 1
+
+
+def test_a_run_that_a_signal_stops_measures_nothing(looks, monkeypatch):
+    monkeypatch.setattr(quality, "train", lambda *given, **options: (None, False))
+    with pytest.raises(KeyboardInterrupt):
+        quality.time_to_quality("smoke", "sprites-procedural", "halo-u", ["ssim/clip/1-8>=0.5"], 1)
 
 
 def test_a_shorter_cycle_is_an_entry_of_its_own(looks):
@@ -111,7 +117,7 @@ def test_a_job_leaves_what_hand_work_leaves_and_is_skipped_when_done(tmp_path, m
         return None, len(calls) > 1
 
     result = {"preset": "smoke", "dataset": "sprites-procedural", "model": "halo-u", "seed": 1, "metrics": {},
-              "provenance": records.origin(config={}, hardware="", versions={}, data_sha256="")}  # fmt: skip
+              "provenance": provenance.origin(config={}, hardware="", versions={}, data_sha256="")}  # fmt: skip
     monkeypatch.setattr(sweep, "train_all_cycles", trained)
     monkeypatch.setattr(sweep, "load", lambda *names: TinyClips())
     monkeypatch.setattr(sweep, "ship", lambda *names: calls.append("ship"))

@@ -12,7 +12,7 @@ from sandbox import own_folders
 from test_records import result
 from tiny import TinyClips, run_tiny, tiny_config
 
-from hamrepro import checkpoint, records, reevaluation, shipping
+from hamrepro import checkpoint, curves, records, reevaluation, shipping
 from hamrepro.errors import CheckpointError, ConfigError, NonFiniteError, RecordError
 from hamrepro.train import run_folder
 
@@ -88,9 +88,31 @@ def test_shipping_twice_is_the_same_file(finished, weights, path):
 
 def test_the_curve_lies_beside_the_weights(finished, weights):
     rows = [json.loads(line) for line in (run_folder(finished, CONFIG, 0) / "stats.jsonl").read_text().splitlines()]
-    lines = shipping.curve_path(*NAMES, weights).read_text().splitlines()
+    lines = curves.curve_path(*NAMES, weights).read_text().splitlines()
     assert lines[0].split(",") == list(rows[0]) and len(lines) == len(rows) + 1
     assert float(lines[-1].split(",")[lines[0].split(",").index("loss")]) == round(rows[-1]["loss"], 5)
+
+
+@pytest.mark.parametrize("rows", [None, b"", b'{"step": 25', b"[]"])
+def test_without_its_curve_a_run_is_not_shipped_and_nothing_is_replaced(finished, weights, path, rows):
+    stats = run_folder(finished, CONFIG, 0) / "stats.jsonl"
+    kept, before = stats.read_bytes(), path.read_bytes()
+    path.write_bytes(b"what was shipped before")
+    stats.unlink() if rows is None else stats.write_bytes(rows)
+    try:
+        with pytest.raises(CheckpointError, match=r"stats\.jsonl"):
+            shipping.ship(*NAMES, finished, weights)
+        assert path.read_bytes() == b"what was shipped before"
+    finally:
+        stats.write_bytes(kept), path.write_bytes(before)
+
+
+def test_weights_of_other_data_are_not_scored(weights, path):
+    edited = {"data_sha256": 64 * "0"}
+    card = json.loads(path.with_suffix(".json").read_text()) | edited
+    with pytest.raises(CheckpointError, match="trained on data 000000000000"):
+        shipping.require_data(card, TinyClips())
+    shipping.require_data(card | {"data_sha256": TinyClips().sha256}, TinyClips())
 
 
 def test_no_run_cannot_be_shipped(tmp_path):

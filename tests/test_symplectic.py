@@ -285,3 +285,10 @@ def test_wrong_shapes_are_named(call):
 def test_not_a_number_is_in_no_group():
     bad = torch.full((2, 2), math.nan)
     assert not (sy.is_hamiltonian(bad) or sy.is_symplectic(bad) or sy.is_skew(bad))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_the_growth_of_what_is_not_finite_is_nan(value):
+    h = sy.u_element(torch.zeros(2, 3, 3), torch.eye(3).expand(2, 3, 3))
+    h[1, 0, 0] = value
+    assert sy.spectral_abscissa(h)[0].abs() < 1e-12 and sy.spectral_abscissa(h)[1].isnan()

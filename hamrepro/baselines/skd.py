@@ -24,6 +24,13 @@ def koopman_operator(gram: Tensor, cross: Tensor) -> Tensor:
     return torch.linalg.solve(gram + RIDGE * torch.eye(len(gram), dtype=gram.dtype, device=gram.device), cross)
 
 
+def eigenvalues(operator: Tensor) -> Tensor:
+    """Of an operator (k, k), complex128 on the CPU, differentiable; NaN where it is not finite."""
+    if not operator.isfinite().all():
+        return torch.full(operator.shape[:1], torch.nan, dtype=torch.complex128)
+    return torch.linalg.eigvals(operator.double().cpu())
+
+
 def static_modes(eigenvalues: Tensor, count: int) -> Tensor:
     """Which eigenvalues (k,) belong to the `count` modes nearest 1: bool (k,); a conjugate pair is one mode."""
     mask = torch.zeros(len(eigenvalues), dtype=torch.bool)
@@ -41,10 +48,10 @@ def static_modes(eigenvalues: Tensor, count: int) -> Tensor:
     return mask
 
 
-def spectral_loss(eigenvalues: Tensor, count: int) -> Tensor:
+def spectral_loss(spectrum: Tensor, count: int) -> Tensor:
     """Mean |lambda - 1|^2 over the static modes, plus the mean of Re(lambda) > 0.5 over the others."""
-    static = static_modes(eigenvalues.detach(), count)
-    still, moving = eigenvalues[static], eigenvalues[~static].real
+    static = static_modes(spectrum.detach(), count)
+    still, moving = spectrum[static], spectrum[~static].real
     penalty = torch.where(moving > 0.5, moving, 0.0).sum() / max(1, len(moving))
     return (still - 1).abs().square().mean() + penalty
 
@@ -115,8 +122,7 @@ class Skd(Trunk):
         states = self.states(clips)
         with torch.autocast(clips.device.type, enabled=False):
             operator = self.fit(states)
-            eigenvalues = torch.linalg.eigvals(operator.double().cpu())
-            spectrum = spectral_loss(eigenvalues, self.modes).to(states)
+            spectrum = spectral_loss(eigenvalues(operator), self.modes).to(states)
             keep = (torch.rand(states.shape, generator=noise("posterior")) >= 0.2).to(states) / 0.8
             kept = states * keep if self.training else states
             predicted = torch.cat([states[:, :1], states[:, :-1] @ operator], 1)
@@ -179,4 +185,4 @@ class Skd(Trunk):
 
     def diagnostics(self) -> dict[str, float]:
         """Largest modulus among the running operator's eigenvalues: above 1, generated frames run away."""
-        return {"spectral_radius": torch.linalg.eigvals(self.operator.double().cpu()).abs().max().item()}
+        return {"spectral_radius": eigenvalues(self.operator).abs().max().item()}

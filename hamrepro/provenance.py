@@ -1,0 +1,42 @@
+"""Where a record comes from: the commit, the text of the library, the time."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def commit() -> str:
+    """The checkout's commit, with `+changes` where the library differs from it; `unknown` where git has none of it."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "--", "hamrepro/provenance.py")  # else it is somebody else's repository
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", "hamrepro") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+@lru_cache(maxsize=1)
+def source_sha256() -> str:
+    """Hash of the library's own text, in order of path."""
+    files = sorted((ROOT / "hamrepro").rglob("*.py"))
+    return sha256(
+        b"".join(path.relative_to(ROOT).as_posix().encode() + path.read_bytes() for path in files)
+    ).hexdigest()
+
+
+def origin(**more: Any) -> dict[str, Any]:
+    """Provenance common to every record: commit, source, time; `more` adds the run's own."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"commit": commit(), "source_sha256": source_sha256(), "created": now, **more}
