@@ -470,7 +470,8 @@ fitted("faces-procedural", halo, "metrics", ("9-way", "skin", "B, view", "C, sam
 #   is seen in one third, which is chance, and the action is mostly right only where both clips share it. A draw of $\mathcal N(\mathbf 0, \mathbf I)$ is so far from any code that it decides nothing, and the motion gets its way; a draw from where codes lie decides,
 #   and the motion is overruled. A high accuracy under B may thus say no more than that the prior of content is bad.
 #
-# So a model's number under A or B measures its prior first and its separation second. C, which needs neither, measures separation alone.
+# So a model's number under A or B measures its prior first and its separation second. C, which needs neither, measures separation alone; but a judge does not see whether the swapped motion is in step with its
+# source ({doc}`08_motion_swapping`, *The right poses at the right time*: often it is not).
 #
 # ## What the discrepancy does not see
 #

@@ -169,7 +169,7 @@ pd.DataFrame(rows).T
 # | MoCoGAN | kernels of two frames in the clip critic, since T = 8; labels as categories; running mean of weights, noise and 0.9 labels for the critics | T = 16, kernels of four; categories optional |
 # | MoCoGAN | the category goes to the GRU and to the decoder | in the public code to the decoder alone |
 #
-# HALO's own deviations are in {doc}`12_deviations`. Optimiser, schedule and batch of a preset are the same for all but MoCoGAN, which is played with Adam. Where
+# HALO's own deviations are in {doc}`12_deviations`. Optimiser, schedule and batch of a preset are the same for all but MoCoGAN, which is played with Adam. OPTNOTE Where
 # each step costs more there are fewer; HALO's further numbers are its further cycles, at half the rate ([D19](#d19), [D24](#d24)):
 
 # %%

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hamrepro import bench, conservation, records
 from hamrepro.cycles import FIRST_CYCLE
 from hamrepro.dynamics import HamiltonianOperators, PhaseSpace, embed
-from hamrepro.evidence import MODELS, Check, Evidence, verdict
+from hamrepro.evidence import ENOUGH, MODELS, Check, Evidence, verdict
 from hamrepro.halo import Halo
 from hamrepro.presets import configure
 
@@ -100,9 +100,12 @@ TESTS: dict[str, Callable[[Evidence], list[Check]]] = {
     "symmetry-groups": lambda e: e.operators(conservation.symplectic_defect, 1e-3, "symplectic residual"),
     "long-term": _late,
     "control": lambda e: [*_seen(e, ("A", "3way")), e.far("halo-sp", "tuned")],
-    "swapping": lambda e: _seen(e, ("C", "both")),
+    "swapping": lambda e: [
+        *_seen(e, ("C", "both")),
+        e.holds("halo-sp", "in-phase/C/all", lambda v: v >= ENOUGH, f">= {ENOUGH}", part="subset"),
+    ],
     "diverse-actions": lambda e: [
-        e.holds("halo-sp", "ssim/strict/1-16", lambda v: v >= 0.977, "0.982 ± 0.005"), *_seen(e, ("A", "3way"))
+        e.holds("halo-sp", "ssim/strict/1-16", lambda v: v >= 0.977, "0.982 ± 0.005"), *_seen(e, ("I", "3way"))
     ],
     "unconditional": lambda e: _seen(e, ("A-category", "3way")),
     "beyond-physics": lambda e: e.printed("table-1", "mug", "halo-sp"),

@@ -33,12 +33,13 @@ def fill(look, values, model="halo-sp", dataset="sprites", **changed):
     """A record with every key that a check may read."""
     readings = ("3way", "9way", "6way", "both", "identity", *claims.ATTRIBUTES)
     keys = [f"{m}/{p}/{r}" for m in ("accuracy", "accuracy-9-16", "h_y_given_x", "h_y")
-            for p in ("A", "B", "C", "R", "A-category") for r in readings]  # fmt: skip
+            for p in ("A", "B", "C", "I", "R", "A-category") for r in readings]  # fmt: skip
     spans = ("1-8", "9-16", "1-16")
     keys += [f"{m}/{c}/{s}" for m in ("ssim", "psnr", "mse") for c in ("clip", "strict") for s in spans]
     metrics = {key: entry(values[key.split("/")[0]]) for key in keys} | {k: entry(v) for k, v in changed.items()}
     far = entry(changed.get("far", values["ssim"]))
     subset = {"ssim/clip/1-8": entry(values["ssim"]), "ssim/clip/993-1000": far, "ssim/tuned/993-1000": far}
+    subset["in-phase/C/all"] = entry(values["accuracy"])
     preset = "any" if model == "ground-truth" else "laptop"
     write(look.results, result((preset, dataset, model, 0), metrics, subset=subset))
 
