@@ -210,7 +210,7 @@ if axis.get_legend_handles_labels()[0]:
 # %% [markdown]
 # Three times the steps reach the paper's SSIM, and its MSE to the digit that is printed. No layer was widened for it, and the test clips, of characters nobody trained on,
 # lie no higher than the training (which is of drawn codes, and so a little too high): preset `laptop` is short of steps rather than of data. Width would help, too: with a decoder of 256 and 128
-# channels where it has 64 and 64, as on faces, 1,000 steps gave 0.962 on 200 clips of validation characters where they give 0.95 without, at a third more of a step's work (one run, not recorded), and preset
+# channels where it has 64 and 64, as on faces, a first cycle of 1,000 steps gave an SSIM of 0.962 on 200 clips of validation characters, where it gives 0.951 without, for a fifth more multiplications (one run each, not recorded), and preset
 # `fast` has a third of the error after 1,200 steps ({doc}`17_scale`).
 # Separation is another matter: {doc}`07_disentanglement` has this run, too, and it needs a second cycle as much as the short one. `+long+second-cycle` is that: the usual 1,800
 # steps. The same from frame 1 alone, and, in tune ({ref}`D22 <d22>`), at frame 1,000:

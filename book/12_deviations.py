@@ -88,7 +88,7 @@ torch.set_default_dtype(torch.float64)
 # (d13)=
 # **D13. Windows of a cycle.** A Sprites clip is one period of a cycle, and Table 1 repeats it. The training windows of preset
 # `laptop` therefore start at any phase of that cycle, as the paper's random subsequences do on MUG; otherwise nothing
-# in training says that frame 9 is frame 1. `windows="first"` is the literal reading and is kept as an ablation.
+# in training says that frame 9 is frame 1. `windows="first"` is the literal reading, an option; no run of it is recorded.
 #
 # (d14)=
 # **D14. Where the operators start.** $d$ uncoupled oscillators, frequencies spread over $(0, \pi)$ radians per frame: a
