@@ -106,10 +106,9 @@ def scores(
         if reading not in draws[0]:
             continue
         stacked = np.concatenate([answer[reading] for answer in draws])
-        groups, classes = task.groups.repeat(len(draws)), task.balance.repeat(len(draws))
-        layers = {"balance": classes} if strata is None else {"strata": classes}
+        groups, layers = task.groups.repeat(len(draws)), None if strata is None else strata.repeat(len(draws))
         for name in ("h_y_given_x", "h_y", "is"):
-            entry = metrics.summary(stacked, groups, **layers, statistic=metrics.STATISTICS[name])
+            entry = metrics.summary(stacked, groups, layers, statistic=metrics.STATISTICS[name])
             yield f"{name}{suffix}/{protocol}/{reading}", entry | {"n": len(task.groups), "draws": len(draws)}
 
 

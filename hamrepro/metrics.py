@@ -94,17 +94,19 @@ def ssim(frames: Values, truth: Values) -> Array:
 class Statistic(NamedTuple):
     """A function of sample means, so that resampling needs sums alone.
 
-    `mean`: of values (N, ...). The others take
-    probabilities p (N, C) of a judge, in nats: `conditional_entropy` H(y|x) = -mean_i sum_c p log p,
-    `marginal_entropy` H(y), the entropy of the mean p, and `inception_score` = exp(H(y) - H(y|x)). Paper: Table 2.
+    `mean`: of values (N, ...). The others take probabilities p (N, C) of a judge, in nats:
+    `conditional_entropy` H(y|x) = -mean_i sum_c p log p, `marginal_entropy` H(y), the entropy of the mean p, and
+    `inception_score` = exp(H(y) - H(y|x)). Paper: Table 2.
 
     Attributes:
         terms: per-sample terms, values (N, ...) -> (N, m).
         combine: means of the terms (..., m) -> the statistic (...,).
+        most: of a concave statistic, m -> the most it can be; None: it is a mean.
     """
 
     terms: Callable[[Array], Array]
     combine: Callable[[Array], Array]
+    most: Callable[[int], float] | None = None
 
     def __call__(self, values: Values) -> float:
         """The statistic of all samples, values (N, ...)."""
@@ -133,10 +135,11 @@ def _entropies(values: Array) -> Array:
 
 mean = Statistic(_flat, lambda m: m[..., 0])
 conditional_entropy = Statistic(_entropies, lambda m: m[..., 0])
-marginal_entropy = Statistic(_probabilities, _entropy)
+marginal_entropy = Statistic(_probabilities, _entropy, np.log)
 inception_score = Statistic(
     lambda p: np.hstack([_probabilities(p), _entropies(p)]),
     lambda m: np.exp(_entropy(m[..., :-1]) - m[..., -1]),
+    lambda columns: columns - 1,
 )
 STATISTICS = {
     "mean": mean,
@@ -167,7 +170,6 @@ def bootstrap(
     resamples: int = 1000,
     seed: int = 0,
     statistic: Statistic = mean,
-    balance: Values | None = None,
 ) -> tuple[float, float]:
     """95 % percentile interval from resampling whole groups (characters, subjects), not single clips.
 
@@ -175,8 +177,6 @@ def bootstrap(
         values: (N,) or (N, ...), averaged over the rest, for means; probabilities (N, C) for entropies.
         groups: (N,) labels. strata: (N,) labels; groups are resampled inside each stratum.
         resamples: number of resamples. seed: of the stream `bootstrap`. statistic: one of this module.
-        balance: (N,) classes that count alike in every resample, whatever groups it has; else the entropy of a
-            balanced set could only fall.
 
     Returns:
         (low, high); (nan, nan) where a value is infinite.
@@ -185,8 +185,8 @@ def bootstrap(
         ShapeError: lengths that differ, nothing to resample. DataError: a value that is not a number.
     """
     data, member = _array(values).astype(np.float64), _array(groups)
-    layer, classes = (None if labels is None else _array(labels) for labels in (strata, balance))
-    shapes = [member.shape, *(labels.shape for labels in (layer, classes) if labels is not None)]
+    layer = None if strata is None else _array(strata)
+    shapes = [member.shape] if layer is None else [member.shape, layer.shape]
     if not data.size or any(shape != data.shape[:1] for shape in shapes) or resamples < 1:
         given = f"values {data.shape}, labels {shapes}, {resamples} resamples"
         raise ShapeError(given, "values (N, ...), labels (N,), N >= 1, resamples >= 1")
@@ -196,19 +196,22 @@ def bootstrap(
         return float("nan"), float("nan")
     number, blocks = _clusters(member, layer)
     terms = statistic.terms(data)
-    kind = np.zeros_like(number) if classes is None else np.unique(classes, return_inverse=True)[1]
-    sums, sizes = (np.zeros((kind.max() + 1, number.max() + 1, width)) for width in (terms.shape[1], 1))
-    np.add.at(sums, (kind, number), terms)
-    np.add.at(sizes, (kind, number), 1)
-    noise, total, count = generator(seed, "bootstrap"), 0.0, 0.0
+    sums = np.zeros((number.max() + 1, terms.shape[1]))
+    np.add.at(sums, number, terms)
+    sizes = np.bincount(number)
+    noise, total, count = generator(seed, "bootstrap"), np.zeros((resamples, terms.shape[1])), np.zeros((resamples, 1))
     for block in blocks:
         draws = torch.randint(len(block), (resamples, len(block)), generator=noise).numpy()
         rows = np.arange(resamples)[:, None] * len(block)
         weights = np.bincount((rows + draws).ravel(), minlength=resamples * len(block)).reshape(resamples, -1)
-        total = total + weights @ sums[:, block]
-        count = count + weights @ sizes[:, block]
-    means = total / np.maximum(count, 1)  # of each class in each resample
-    low, high = np.quantile(statistic.combine(means.sum(0) / (count > 0).sum(0)), [0.025, 0.975])
+        total += weights @ sums[block]
+        count += weights @ sizes[block][:, None]
+    resampled = statistic.combine(total / count)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    if statistic.most is not None:  # concave: resamples fall short of the whole, and are moved back to it
+        whole = statistic.combine(terms.mean(0))
+        short = whole - resampled.mean()
+        low, high = min(low + short, whole), max(whole, min(high + short, statistic.most(terms.shape[1])))
     return float(low), float(high)
 
 
@@ -219,13 +222,12 @@ def summary(
     resamples: int = 1000,
     seed: int = 0,
     statistic: Statistic = mean,
-    balance: Values | None = None,
 ) -> dict[str, float | int | list[float] | None]:
     """One entry of a results file: `value`, `ci95` and `n`; an infinite value (PSNR of the truth) is null.
 
     Arguments and errors as `bootstrap`.
     """
-    low, high = bootstrap(values, groups, strata, resamples, seed, statistic, balance)
+    low, high = bootstrap(values, groups, strata, resamples, seed, statistic)
     value = statistic(values)
     finite = bool(np.isfinite([value, low, high]).all())
     return {"value": value if finite else None, "ci95": [low, high] if finite else None, "n": len(values)}
