@@ -57,7 +57,8 @@ torch.set_default_dtype(torch.float64)
 # (d6)=
 # **D6. What the paper does not say about training.** Number of steps, Adam's betas, schedule. Preset `paper` is Adam
 # {cite:p}`kingma2015adam` at $2 \times 10^{-4}$, betas (0.9, 0.999), constant rate, batch 24, and 300,000 steps, the 800 epochs of the
-# release; preset `official` has the release's betas, (0.5, 0.999), too.
+# release; preset `official` has the release's betas, (0.5, 0.999), too. Presets `laptop` and `fast` are trained otherwise, with Muon on the matrices and a rate that rises and falls
+# ({doc}`05_training`), and `laptop` with a twenty-fifth of the numbers.
 #
 # (d7)=
 # **D7. The momentum's window** is $w = 4$ frames, the kernel of Table 5: the reference frame and the three before it, never
