@@ -130,11 +130,8 @@ def build(
             done = read_manifest(folder)
             return done if done is not None else _fill(folder, identity, sources, variant, workers, progress)
     except OSError as error:
-        raise DataError(
-            f"cannot write to {folder}: {error.strerror or error}",
-            "a cache folder with free space",
-            "set HAMREPRO_CACHE to a folder you may write to",
-        ) from error
+        given = f"cannot write to {folder}: {error.strerror or error}"
+        raise DataError(given, "a cache folder with free space", "set HAMREPRO_CACHE to another one") from error
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -149,13 +146,19 @@ def read_manifest(folder: Path) -> Manifest | None:
     again = f"remove {folder} and run the command again"
     try:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
+        if manifest.pop("seal", None) not in (None, _seal(manifest)):  # None: of a cache older than seals
+            raise ValueError("manifest.json was altered")
         total = sum(take["frames"] for take in manifest["takes"])
         shape = np.load(frames, mmap_mode="r").shape
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"damaged cache {folder} ({error})", "frames.npy and manifest.json", again) from error
     if shape != (total, SIDE, SIDE, 3):
         raise DataError(f"{frames} of shape {shape}", f"({total}, {SIDE}, {SIDE}, 3)", again)
     return manifest
+
+
+def _seal(manifest: Manifest) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def open_frames(folder: Path) -> np.ndarray:
@@ -214,11 +217,8 @@ def _pack(folder: Path, identity: Manifest, sources: Sequence[Source]) -> Manife
     total = sum(line["frames"] for line in lines)
     if not total:
         reasons = sorted({line["reason"] for line in lines})[:3]
-        raise DataError(
-            f"no take is left of {len(lines)} ({'; '.join(reasons)})",
-            "takes with frontal faces",
-            "look at the frames, or choose another variant",
-        )
+        given = f"no take is left of {len(lines)} ({'; '.join(reasons)})"
+        raise DataError(given, "takes with frontal faces", "look at the frames, or choose another variant")
     unfinished, digest, at = folder / "frames.tmp.npy", hashlib.sha256(), 0
     with open(unfinished, "wb") as file:  # not a map of it: there a full disk ends the process
         shape = {"descr": "|u1", "fortran_order": False, "shape": (total, SIDE, SIDE, 3)}
@@ -242,7 +242,8 @@ def _pack(folder: Path, identity: Manifest, sources: Sequence[Source]) -> Manife
         ],
     }  # fmt: skip
     draft = folder / "manifest.tmp"
-    draft.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+    sealed = manifest | {"seal": _seal(manifest)}
+    draft.write_text(json.dumps(sealed, indent=1, ensure_ascii=False), encoding="utf-8")
     draft.replace(folder / "manifest.json")
     shutil.rmtree(folder / "parts", ignore_errors=True)
     return manifest

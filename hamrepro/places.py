@@ -29,8 +29,11 @@ def cache_folder() -> Path:
     try:
         from pooch import os_cache
     except ImportError:
-        return Path.home() / ".cache" / "hamrepro"
-    return Path(os_cache("hamrepro"))
+        os_cache = None
+    try:
+        return Path(os_cache("hamrepro")) if os_cache else Path.home() / ".cache" / "hamrepro"
+    except RuntimeError as error:
+        raise DataError(f"no home folder: {error}", "a folder for caches", "set HAMREPRO_CACHE") from error
 
 
 def read(path: Path, at_most: int) -> bytes:

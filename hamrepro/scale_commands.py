@@ -71,7 +71,7 @@ def sweep(
     device: Device = "cpu",
     cluster: Annotated[str, typer.Option(help="slurm, or local")] = "slurm",
     parallel: Annotated[int, typer.Option(min=1, help="jobs at a time")] = 8,
-    hours: Annotated[float, typer.Option(min=0.1, help="limit of a job; what is not done by then goes on later")] = 12,
+    hours: Annotated[float, typer.Option(min=0.1, max=8760, help="limit of a job; the rest is done later")] = 12,
     cpus: Annotated[int, typer.Option(min=1, help="of a job, as threads")] = 1,
     memory: Annotated[float | None, typer.Option(help="GB of a job; default: the cluster's")] = None,
     partition: Annotated[str | None, typer.Option(help="of SLURM")] = None,

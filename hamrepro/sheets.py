@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from hamrepro.errors import DataError
-from hamrepro.places import folder_of, read
+from hamrepro.places import cache_folder, folder_of, read
 
 ATTRIBUTES = ("skin", "pants", "tops", "hair")
 
@@ -89,10 +89,10 @@ def stored() -> Path | None:
     folder = folder_of("HAMREPRO_CACHE")
     if folder is None:
         try:
-            from pooch import os_cache
+            import pooch  # noqa: F401
         except ModuleNotFoundError:
             return None
-        folder = Path(os_cache("hamrepro"))
+        folder = cache_folder()
     return folder / f"lpc-{COMMIT[:8]}"
 
 

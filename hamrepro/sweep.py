@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -74,7 +75,7 @@ def jobs(
     combinations = list(itertools.product(datasets, models, seeds))
     for dataset, model, _ in combinations:
         configure(preset, dataset, model)
-    return [Job(preset, *names, runs.resolve(), **options) for names in combinations]
+    return [Job(preset, *names, Path(os.path.abspath(runs)), **options) for names in combinations]
 
 
 def submit(todo: Sequence[Job], folder: Path, cluster: str, parallel: int, **parameters: Any) -> Iterator[Any]:

@@ -207,6 +207,7 @@ def rewritten(folder: Path, change: Callable[[dict], object]) -> None:
         lambda folder: (folder / "manifest.json").write_text("[]"),
         lambda folder: rewritten(folder, lambda m: m.pop("takes")),
         lambda folder: rewritten(folder, lambda m: m["takes"].pop()),
+        lambda folder: rewritten(folder, lambda m: m["takes"][0].update(offset=m["takes"][1]["offset"])),
     ],
 )
 def test_a_damaged_cache_is_named(damage: Callable[[Path], object], tmp_path: Path, whole: Path) -> None:
