@@ -166,9 +166,9 @@ pd.DataFrame(rows).T.pipe(tables.briefly)
 # %% [markdown]
 # ## So, is it?
 #
-# **For separation, no.** All five are told the action and keep one subspace for each, and all five carry the action of one clip to another
-# far better than DSVAE, which is told nothing. Where motions are exchanged (C, 3-way) and under the fitted prior the two without a Hamiltonian are the worst and the
-# *best* of the five; under the other heads the order is another. What separates is the label and the split.
+# **For separation, no.** All five are told the action and keep one subspace for each, and all five carry the action of one clip to another in most swaps. DSVAE, which is told nothing and knows no phase space, does in every one, after
+# twice the steps ({doc}`11_baselines`). Where motions are exchanged (C, 3-way) and under the fitted prior the two without a Hamiltonian are the worst and the
+# *best* of the five; under the other heads the order is another. So it is not the Hamiltonian; and on Sprites it need not be the label, either.
 #
 # **Within eight frames, no difference that one seed can show**, but that the GRUs are last: presumably since they have the most to learn from the same clips.
 #
