@@ -245,14 +245,12 @@ for name in names[:-1]:
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
-# A straight line tells it, in two clips of three for DSVAE and in nearly nine of ten for C-DSVAE, and about half of their swaps are right. HALO's content
-# hardly tells it, not even to the network, and all of its swaps are right. C-DSVAE asks for separation twice, by contrast: the static codes of one clip in
+# Those of DSVAE and S3VAE do not tell it, those of HALO hardly, and all their swaps are right. That of C-DSVAE tells it to a straight line in nearly nine clips of ten, and about half of its swaps are right. C-DSVAE asks for separation twice, by contrast: the static codes of one clip in
 # two orders of frames shall agree, and the motion codes of one clip in two colourings. Neither forbids the static code to hold what the order of frames does
 # not change, and which action it is does not depend on that order.
 #
 # The bound has no preference. View and action cost $\ln 9 = 2.2$ nats, in whichever code they are paid for; $\mathbf z_1$ alone could carry them, and the LSTM prior would
-# keep them for nothing. That the published models put them there, so that B reads 0.9, may be owed to many more steps, to the
-# sizes of their trunk, or to chance; one seed and 1,000 or 1,600 steps do not decide it. HALO does not have the choice for the action; that is what its label is for.
+# keep them for nothing. Which code takes them is decided by which learns them first, and that is the optimiser's doing. HALO does not have the choice for the action; that is what its label is for.
 #
 # **SKD** reconstructs every action and view, yet a swap goes on showing the action of the clip that gave the content (right where the two share it, wrong where not).
 # Content is by definition the modes with eigenvalues nearest 1; the rest is motion. Here they are, of the trained operator:
