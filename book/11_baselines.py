@@ -245,7 +245,7 @@ for name in names[:-1]:
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
-# Those of DSVAE and S3VAE do not tell it, those of HALO hardly, and all their swaps are right. That of C-DSVAE tells it to a straight line in nearly nine clips of ten, and about half of its swaps are right. C-DSVAE asks for separation twice, by contrast: the static codes of one clip in
+# Those of DSVAE do not tell it, those of HALO hardly; that of S3VAE does in more than half of the clips, but its decoder does not ask it: all swaps of the three are right. That of C-DSVAE tells it to a straight line in nearly nine clips of ten, and about half of its swaps are right. C-DSVAE asks for separation twice, by contrast: the static codes of one clip in
 # two orders of frames shall agree, and the motion codes of one clip in two colourings. Neither forbids the static code to hold what the order of frames does
 # not change, and which action it is does not depend on that order.
 #
