@@ -64,7 +64,7 @@
 # where the file was edited. `python -m hamrepro verify` prints the same and fails on such a file.
 #
 # Two things to know before the tables. Every row on Sprites is of preset `laptop`: HALO with a twenty-fifth of the numbers of Tables 3 to 5, trained with Muon ({doc}`04_networks`,
-# {doc}`05_training`); the paper's own networks were trained here, but never scored ({doc}`17_scale`). And with the paper's bound alone Table 2 is *not* reached: its rows have
+# {doc}`05_training`); the paper's own networks were trained here, but never scored ({doc}`17_scale`). And with the paper's bound alone HALO's rows of Table 2 are *not* reached: they have
 # three terms more in training ([D19](#d19), [D21](#d21), [D24](#d24)). The second table below has the model before them.
 
 # %% tags=["hide-input"]
