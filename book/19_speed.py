@@ -112,10 +112,11 @@ pd.DataFrame(runs).T if runs else measured("levers/")
 # What bfloat16 can give is the processor's to say. One whose widest units are AVX2 (`avx2` in its name) has none: products in it run at a hundredth
 # of float32's rate, and the run's calibration takes float32. What is left to gain there is the part of the frames. One with AVX512's (`avx512`)
 # multiplies it a little over twice as fast as float32, and bfloat16 is the largest gain of its run. On either the step stands at about seven tenths of the
-# measured roof of products, six of that of convolutions on the second, so no other change could make it even twice as fast. *Four times*, the mark set for two
-# cores, seemed to need units made for products of matrices. A processor that has them (`amx`) does not reach it, either: its roof is
-# several times as high, and the step comes to a quarter of it. What a product costs is then little beside batch norms and activations,
-# which wait for memory, and Muon's products, which the reference has to pay as well.
+# measured roof of products, six of that of convolutions on the second, so no other change could make it even twice as fast. One with units made for products of matrices (`amx`) has a roof several
+# times as high, of which the step reaches a quarter: what a product costs is then little beside batch norms and activations, which wait for memory, and Muon's products.
+#
+# *Four times* was the mark set for two cores and preset `laptop`, whose steps have 48 clips. The processor with AMX is past it, at six times. On steps of 8 clips, of which the other two records are, it is not, since Muon's products cost the same
+# whatever the batch and the reference has to pay them as well; what those two would do with 48 was not run. Memory that is kept counts at 48 clips and hardly at 8.
 #
 # The first kind also brought a fault to light. `torch.optim.Muon` orthogonalises in bfloat16 whatever the run computes in. The largest
 # matrix of preset `laptop`, 512×4,096, costs 22 GFLOP a step, which at that rate is half a minute. Here Muon multiplies in the precision of
