@@ -115,7 +115,7 @@ pd.DataFrame(runs).T if runs else measured("levers/")
 # measured roof of products, six of that of convolutions on the second, so no other change could make it even twice as fast. One with units made for products of matrices (`amx`) has a roof several
 # times as high, of which the step reaches a quarter: what a product costs is then little beside batch norms and activations, which wait for memory, and Muon's products.
 #
-# *Four times* was the mark set for two cores and preset `laptop`, whose steps have 48 clips. The processor with AMX is past it, at six times. On steps of 8 clips, of which the other two records are, it is not, since Muon's products cost the same
+# *Four times* was the mark set for two cores and preset `laptop`, whose steps have 48 clips. The processor with AMX is past it, at six times. On steps of 8 clips, of which the other two records are, it was at 3.2 (a record since replaced), since Muon's products cost the same
 # whatever the batch and the reference has to pay them as well; what those two would do with 48 was not run. Memory that is kept counts at 48 clips and hardly at 8.
 #
 # The first kind also brought a fault to light. `torch.optim.Muon` orthogonalises in bfloat16 whatever the run computes in. The largest
