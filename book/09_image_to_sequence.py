@@ -86,9 +86,11 @@ figures.show("figure-8", preset, model, seed, figures.LIVE[:1])
 # %%
 asked = {"requested action": "accuracy/I/3way", "the image's own": "accuracy/I/own-action",
          "another": "accuracy/I/other-action", "skin": "accuracy/I/skin", "all right": "accuracy/I/both",
-         "frames 9-16: requested action": "accuracy-9-16/I/3way", "all right, 9-16": "accuracy-9-16/I/both"}  # fmt: skip
-rows = {tables.LABELS[name]: {head: tables.Cell(preset, "sprites", name, key, "subset").text()
-                              for head, key in asked.items()} for name in ("halo-sp", "halo-u")}  # fmt: skip
+         "requested, 9-16": "accuracy-9-16/I/3way", "all right, 9-16": "accuracy-9-16/I/both"}  # fmt: skip
+rows = {}
+for name in ("halo-sp", "halo-u"):
+    cells = {head: tables.Cell(preset, "sprites", name, key, "subset") for head, key in asked.items()}
+    rows[tables.LABELS[name]] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]

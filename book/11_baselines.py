@@ -197,7 +197,8 @@ for name in names:
     spans = {"clip, 1–8": "clip/1-8", "clip, 9–16": "clip/9-16", "strict, 1–16": "strict/1-16"}
     found = {head: tables.Cell(preset, dataset, name, f"ssim/{key}", "shown") for head, key in spans.items()}
     row = rows[tables.LABELS[name]] = {head: cell.text() for head, cell in found.items()}
-    origins = [records.read(preset, dataset, name, n)["provenance"] for n in records.seeds(preset, dataset, name)]
+    seeds = records.seeds(preset, dataset, name)
+    origins = [records.read(preset, dataset, name, number)["provenance"] for number in seeds]
     if origins:
         minutes = sorted({round(origin["train_seconds"] / 60) for origin in origins})
         row["clips seen"] = f"{origins[0]['clips_seen']:,}"
@@ -245,7 +246,7 @@ for name in names[:-1]:
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
-# Those of DSVAE do not tell it, those of HALO hardly; that of S3VAE does in more than half of the clips, but its decoder does not ask it: all swaps of the three are right. That of C-DSVAE tells it to a straight line in nearly nine clips of ten, and about half of its swaps are right. C-DSVAE asks for separation twice, by contrast: the static codes of one clip in
+# The codes of DSVAE do not tell it, those of HALO hardly; those of S3VAE do in more than half of the clips, but its decoder does not ask it: all swaps of the three are right. Those of C-DSVAE tell it to a straight line in nearly nine clips of ten, and about half of its swaps are right. C-DSVAE asks for separation twice, by contrast: the static codes of one clip in
 # two orders of frames shall agree, and the motion codes of one clip in two colourings. Neither forbids the static code to hold what the order of frames does
 # not change, and which action it is does not depend on that order.
 #
