@@ -1,11 +1,13 @@
 """The two long verbs."""
 
+import pandas as pd
 import pytest
 from tiny import TinyClips, tiny_config
 
 from hamrepro import judging, records, reproduce, shipping
 from hamrepro.errors import DataError
 from hamrepro.judges import judge_path
+from hamrepro.presets import PRESETS, configure
 
 
 @pytest.mark.parametrize(("seed", "drawn", "compared"), [(0, True, True), (0, False, False), (1, True, False)])
@@ -79,3 +81,13 @@ def test_retrain_stops_where_a_training_does(retrained, monkeypatch):
         short.setattr(judging, "train_all_cycles", lambda *words, stop_after, **more: (None, stop_after > 1))
         assert not retrain(stop_after=0.5) and not judged and not (place / "results").exists()
     assert retrain() and len(judged) == 2
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_run_of_every_table_has_its_settings(preset, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(reproduce, "load", lambda *names: None)
+    monkeypatch.setattr(reproduce, "table_1", lambda *names, **places: pd.DataFrame())
+    monkeypatch.setattr(reproduce, "recompute", lambda *names, **options: asked.append(configure(*names[:3])) or True)
+    assert reproduce.retrain(preset, tmp_path)
+    assert len(asked) == {"laptop": 48, "fast": 46}.get(preset, 24)
