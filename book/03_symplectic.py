@@ -380,7 +380,7 @@ for name in ("halo-sp", "halo-u"):
     rows[name] = {"reversible to 0.1 %": reversal_error(operators) < 1e-3,
                   "symplectic to 0.1 %": symplectic_defect(operators) < 1e-3,
                   "energy kept to 0.1 %": energy_drift(operators, 16) < 1e-3,
-                  "no real eigenvalue pair": bool(sy.spectral_abscissa(H).max() < 1e-6)}  # fmt: skip
+                  "no eigenvalue with a real part": bool(sy.spectral_abscissa(H).max() < 1e-6)}  # fmt: skip
 pd.DataFrame(rows)
 
 # %% [markdown]
