@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from hamrepro import data_commands, scale_commands
 from hamrepro.errors import ConfigError, HamreproError
 from hamrepro.options import Dataset, Device, Model, Out, Preset, Quick, Runs, Seed, StopAfter, exit_unless
 
-EXTRAS = ("pandas", "matplotlib", "torchvision", "IPython")  # what the library does without
+EXTRAS = ("pandas", "matplotlib", "torchvision")  # what the library does without
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_commands.app, name="data")
@@ -199,7 +200,7 @@ def main() -> None:
             raise
         fault = ConfigError(f"{error.name} is not installed", "the extra that has it", 'pip install "hamrepro[tables]"')
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
+        if not isinstance(error, MemoryError) and not re.search("out of memory|allocate memory", str(error)):
             raise
         given = f"out of memory: {str(error).strip().splitlines()[0][:160]}" if str(error) else "out of memory"
         fault = ConfigError(given, "room for this preset", "--preset laptop, or fewer clips")

@@ -41,11 +41,14 @@ def true_swaps(clip_set: ClipSet, model: nn.Module, motion: Tensor, content: Ten
 def swap_fidelity(
     model: nn.Module, clip_set: ClipSet, index: Tensor, *, seed: int = 0, device: str = "cpu"
 ) -> dict[str, Any]:
-    """Swaps of protocol C against the clips they should be: entries of a results file.
+    """Swaps of protocol C against the clips they should be: entries of a results file. Paper: Figures 3, 9.
 
-    `ssim/swap/1-8` and `mse/swap/1-8` frame by frame; `ssim/swap-shifted/1-8` with the true cycle begun where it fits
-    best; `in-phase/C/<which>`, the share of swaps that no other beginning fits better, of all, and of pairs of one
-    view and of two. A judge cannot tell: it knows an action by its poses, in any order.
+    `ssim/swap/1-8` and `mse/swap/1-8` frame by frame, pixels on [0, 1]; `ssim/swap-shifted/1-8` with the true cycle
+    begun where it fits best; `in-phase/C/<which>`, the share of swaps that no other beginning fits better, of all, and
+    of pairs of one view and of two. A judge cannot tell: it knows an action by its poses, in any order.
+
+    Args:
+        index: numbers of the clips (N,), every character's or the fixed share. seed: of the pairing.
 
     Raises:
         ConfigError: a model that cannot swap. DataError: see `true_swaps`.

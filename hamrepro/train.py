@@ -229,8 +229,9 @@ def _train(
                 population_statistics(model, config, seed, clip_set, place, group)
             if on_step is not None:
                 on_step(done, model)
+            if saving and group.first:
+                save()
             if saving:
-                save() if group.first else None
                 group.any(False)  # the others wait: a next cycle begins with what was saved
             if ending:
                 break
