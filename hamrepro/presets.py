@@ -73,16 +73,18 @@ MODELS: dict[str, dict[str, Any]] = {
 
 _PER_ACTION_VIEW = {"actions": 9, "label": "action_view"}
 
+_WIDE = (256, 128, 64, 32, 16)  # channels of a decoder that is wide where pictures are small
+
 # What a data set or a model needs in one preset, or a model on one data set.
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("sprites-procedural", "laptop"): {"steps": 1000},
-    # Faces differ in shape where sprites differ in colour: a decoder that is wide where pictures are small.
+    # Faces differ in shape where sprites differ in colour.
     **{
         (faces, "laptop"): {
             "steps": 3600,
             "content": 256,
             "encoder_widths": (16, 32, 64, 64, 16),
-            "decoder_widths": (256, 128, 64, 32, 16),
+            "decoder_widths": _WIDE,
         }
         for faces in ("faces-procedural", "mug")
     },
@@ -101,7 +103,7 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-UNSHIFTED, NARROW = "unshifted", "narrow"
+UNSHIFTED, NARROW, WIDE = "unshifted", "narrow", "wide"
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -118,6 +120,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     RUNNING_AVERAGES: {},  # of faces: without D26
     UNSHIFTED: {},  # of faces: one cycle, clips where they are
     NARROW: {"decoder_widths": _LAPTOP_NETWORK.decoder_widths, "steps": 2100},  # and so, with the decoder of sprites
+    WIDE: {"decoder_widths": _WIDE},  # of sprites: with the decoder of faces
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
@@ -157,6 +160,8 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     whose = "HALO on faces" if theirs - {NARROW} else "faces"
     if theirs and not (faces and preset in where and (theirs == {NARROW} or base.startswith("halo"))):
         raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(theirs)} only of {whose}, {' or '.join(where)}")
+    if WIDE in variants and (faces or preset != "laptop"):
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{WIDE} only of laptop; not of faces, which have it")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":

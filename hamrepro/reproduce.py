@@ -13,7 +13,7 @@ from hamrepro.datasets import load
 from hamrepro.errors import DataError
 from hamrepro.face_sources import drawn
 from hamrepro.judging import recompute
-from hamrepro.presets import IN_CYCLES, NARROW, UNSHIFTED, configure
+from hamrepro.presets import IN_CYCLES, NARROW, UNSHIFTED, WIDE, configure
 from hamrepro.reevaluation import compare_all
 from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train
@@ -34,6 +34,7 @@ EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            ("dsvae", "s3vae", "cdsvae", "skd", "mocogan"), (0,)),
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites",            _each(FIRST_CYCLE, SHORT, NO_MMD), (0,)),
+    ("sprites",            (f"halo-sp+{WIDE}+{FIRST_CYCLE}", f"halo-sp+{WIDE}"), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u", "dsvae", "s3vae", "mocogan"), (0,)),
     ("faces-procedural",   _each(FIRST_CYCLE, SECOND_CYCLE, RUNNING_AVERAGES, UNSHIFTED, NARROW), (0,)),
@@ -82,7 +83,7 @@ def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | No
     """
     began, jobs = time.monotonic(), [(d, m, s) for d, models, seeds in EXPERIMENTS for m in models for s in seeds]
     jobs = [job for job in jobs if preset in IN_CYCLES or not OF_CYCLES & {*job[1].split("+")}]
-    jobs = [job for job in jobs if preset == "laptop" or not job[1].endswith(NARROW)]
+    jobs = [job for job in jobs if preset == "laptop" or not {NARROW, WIDE} & {*job[1].split("+")}]
     weights, results = runs / preset / "weights", runs / preset / "results"
     for number, (dataset, model, seed) in enumerate(jobs, 1):
         print(f"[{number} of {len(jobs)}] {preset} {dataset} {model} seed {seed}", flush=True)

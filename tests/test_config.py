@@ -79,6 +79,23 @@ def test_variants_of_faces_are_refused_where_they_change_nothing(names):
     assert "only of" in caught.value.expected and "faces" in caught.value.expected
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("laptop", "mug", "halo-sp+wide"), ("fast", "sprites", "halo-u+wide"), ("paper", "sprites", "halo-sp+wide")],
+)
+def test_the_wide_decoder_is_refused_where_it_would_change_nothing_or_be_narrower(names):
+    with pytest.raises(ConfigError, match=r"wide") as caught:
+        configure(*names)
+    assert "laptop" in caught.value.expected and "faces" in caught.value.expected
+
+
+def test_wide_is_the_decoder_of_faces_and_nothing_else():
+    faces = configure("laptop", "faces-procedural", "halo-sp")
+    wide, plain = (configure("laptop", "sprites", name) for name in ("halo-sp+wide", "halo-sp"))
+    assert wide.network == replace(plain.network, decoder_widths=faces.network.decoder_widths)
+    assert wide.training == replace(plain.training, continues="halo-sp+wide+second-cycle")
+
+
 def test_the_paper_is_the_default():
     config = configure("paper", "sprites", "halo-sp")
     training = config.training
