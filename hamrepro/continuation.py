@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hamrepro import checkpoint, records
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
 from hamrepro.presets import continued
-from hamrepro.shipping import last_weights
+from hamrepro.shipping import last_weights, trained_on
 from hamrepro.train import run_folder, train
 
 
@@ -28,6 +27,8 @@ def train_all_cycles(
 ) -> tuple[nn.Module, bool]:
     """`train`, and before it the run that this one continues, unless that is finished or shipped. Deviations D19, D24.
 
+    Weights that were trained on other data than these clips are not continued.
+
     Args:
         runs: every run has its folder there. weights: shipped ones. stop_after: seconds, of all cycles together.
 
@@ -40,7 +41,8 @@ def train_all_cycles(
     began, first, folder = time.monotonic(), None, run_folder(runs, config, seed)
     if config.training.continues and checkpoint.load_latest(folder, config.sha256) is None:
         before = continued(config)
-        if not os.path.exists(records.weights_path(before.preset, before.dataset, before.model, seed, weights)):
+        shipped = records.weights_path(before.preset, before.dataset, before.model, seed, weights)
+        if not shipped.exists() or not trained_on(checkpoint.load_weights(shipped)[1], clip_set):
             options = {"weights": weights, "device": device, "stop_after": stop_after}
             model, done = train_all_cycles(before, seed, clip_set, runs, **options)
             if not done:

@@ -145,9 +145,14 @@ def load_shipped(
     return network.to(choose_device(device)).eval(), card
 
 
+def trained_on(card: dict[str, Any], clip_set: ClipSet) -> bool:
+    """Whether the weights with this card were trained on the data that these clips are of."""
+    return card.get("data_sha256", clip_set.sha256) == clip_set.sha256
+
+
 def require_data(card: dict[str, Any], clip_set: ClipSet) -> None:
     """A `CheckpointError` for weights trained on other data than these clips are of."""
-    if card.get("data_sha256", clip_set.sha256) != clip_set.sha256:
+    if not trained_on(card, clip_set):
         given = f"weights trained on data {str(card['data_sha256'])[:12]}"
         raise CheckpointError(given, f"{clip_set.name} as it is here, {clip_set.sha256[:12]}", "train on these data")
 

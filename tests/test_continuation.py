@@ -12,6 +12,7 @@ from tiny import TinyClips, tiny_config
 from hamrepro import checkpoint, continuation, judging, records, shipping
 from hamrepro.cycles import FIRST_CYCLE, NO_MMD, SECOND_CYCLE, SHORT
 from hamrepro.errors import CheckpointError, ConfigError
+from hamrepro.models import build
 from hamrepro.presets import configure, continued, first_cycle
 from hamrepro.train import run_folder, train
 
@@ -61,6 +62,13 @@ def test_shipped_weights_stand_for_the_run(go, tmp_path):
     one, other = (weights(run_folder(tmp_path / runs, SECOND, 0)) for runs in ("runs", "other"))
     assert done and not run_folder(tmp_path / "other", FIRST, 0).exists()
     assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_shipped_weights_of_other_data_do_not_stand_for_the_run(go, tmp_path):
+    path = records.weights_path(FIRST.preset, FIRST.dataset, FIRST.model, 0, tmp_path / "weights")
+    card = {"config": FIRST.as_dict(), "data_sha256": "0" * 64}
+    checkpoint.save_weights(path, build(FIRST, 1).state_dict(), card)
+    assert go()[1] and checkpoint.load_latest(run_folder(tmp_path / "runs", FIRST, 0), FIRST.sha256)[2]["step"] == 3
 
 
 def test_a_card_counts_the_clips_and_seconds_of_both_cycles(go, tmp_path, monkeypatch):
