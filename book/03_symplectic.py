@@ -285,7 +285,7 @@ pd.DataFrame({f"frame {t}": [growth(a, t) for a in rates] for t in (8, 16, 100, 
              index=[f"max Re λ = {a}" for a in rates])  # fmt: skip
 
 # %% [markdown]
-# With six positions a random energy has eigenvalues with a real part nearly always (with one it has them half of the time or so). An energy with *positive definite* $\mathbf M$ never does: with
+# With six positions a random energy has eigenvalues with a real part nearly always (with one, in seven cases of ten). An energy with *positive definite* $\mathbf M$ never does: with
 # $\mathbf M^{1/2}$ the change of coordinates $\mathbf M^{1/2} \mathbf H \mathbf M^{-1/2} = \mathbf M^{1/2} \mathbf J \mathbf
 # M^{1/2}$ is skew-symmetric, so every eigenvalue is imaginary and every orbit stays on the ellipsoid
 # $\mathbf s^\top \mathbf M \mathbf s = 2E$. A skew $\mathbf H$ is bounded for a simpler reason: its flow is a rotation.
@@ -305,7 +305,7 @@ time.set(yscale="log", xlabel="frame", ylabel="|s(t)|", title="orbit of one stat
 time.legend();
 
 # %% [markdown]
-# ## Krein's theorem: why a good start stays good
+# ## Krein's theorem: how long a good start stays good
 #
 # Training moves $\mathbf M$. Can it give a well-behaved operator an eigenvalue with a real part? Eigenvalues of $\sp(2d)$ can leave the
 # imaginary axis only in two ways: two of them must first **meet** on it, or a pair must meet at zero. Meeting is not
@@ -366,7 +366,7 @@ pd.DataFrame({**starts, "sp, the release's start": begin("sp", "random")}).T
 # ## A learned operator
 #
 # Everything so far held for any operator. Now for the shipped ones, trained on Sprites (preset `laptop`): first the three exact
-# properties, in float32 and on sixteen frames. The last row is no property of the family but an outcome of training.
+# properties, in float32 and on sixteen frames. The last row is a property of `u`; of `sp` it is an outcome of training.
 
 # %%
 def trained(name, dataset="sprites"):
@@ -458,7 +458,7 @@ axes[0].set(xticks=range(3), xticklabels=[a[:5] for a in actions], title="Im λ,
 # frame on its own, and nothing forces eight frames of a clip onto one level but the bound, which asks every frame to serve as the
 # start of the whole. On three clips of the stand-in, one an action, the energy read off each frame. A flat line
 # would be an encoder that has understood the conservation law; the dashed line is the flow from frame 1. It has not quite: within a clip the energy moves
-# by a quarter and more. Over all test clips, the range within a clip against its mean, and where the middle half of all energies lies:
+# by a quarter and more. Over every 24th test clip of the stand-in, the range within a clip against its mean, and where the middle half of all energies lies:
 
 # %% mystnb={"image": {"alt": "Energy read from every frame of three clips, against the constant energy of the flow"}} tags=["nbval-ignore-output"]
 network, operators, H = trained("halo-u", "sprites-procedural")
@@ -498,9 +498,9 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## In short
 #
-# - Reversible, volume-preserving, conserving: all three follow from $\mathbf H = \mathbf J \mathbf M$ with a symmetric $\mathbf M$, and no training can lose them.
+# - Reversible, volume-preserving, conserving: all three follow from $\mathbf H = \mathbf J \mathbf M$ with a symmetric $\mathbf M$, and no training can lose them, but for rounding, which a growing mode multiplies.
 # - None of them bounds an orbit. A mode whose eigenvalue has a real part grows, and conserves its energy while it does.
-# - What bounds an orbit is a definite energy (`elliptic`), a rotation (`u`), or a start that is far from a collision of modes of opposite sign.
+# - What bounds an orbit is a definite energy (`elliptic`) or a rotation (`u`). A definite start holds only until its margin is used up: the operators of the shipped $\mathbf H$, seed 0, have left the axis.
 # - One exponential a batch is all the flow costs; its inverse is free.
 
 # %% [markdown]

@@ -47,10 +47,10 @@ pd.set_option("display.width", 160, "display.max_columns", 12)
 # %% [markdown]
 # ## Five presets
 #
-# `paper` is the printed recipe, `official` the released code's choices where they differ, `laptop` the best that was
+# `paper` is the printed recipe, `official` the same with the release's betas, its KL of all frames and the shape of its decoder, `laptop` the best that was
 # found for an hour or two of one CPU core (the slowest of its recorded runs took four), `fast` the recipe of `laptop` on the networks of `paper`, for a GPU
 # ({doc}`17_scale`), and `smoke` half a minute to see that everything works. Every model of a
-# table, baseline or not, is trained with the same preset: same trunk, batch and, but for MoCoGAN, optimiser. Numbers of steps differ, and the baselines see three to five times fewer clips than HALO
+# table, baseline or not, is trained with the same preset: same trunk and, but for MoCoGAN, batch and optimiser. Numbers of steps differ, and the baselines see three to five times fewer clips than HALO
 # with all its cycles ({doc}`11_baselines`). What a field means stands in `hamrepro.config` ({doc}`15_reference`).
 
 # %%
@@ -174,8 +174,8 @@ pd.DataFrame(rows).T if rows else Markdown(f"No record of preset {preset}.")
 # moves on one state of twelve numbers. On the right the largest growth rate of the runs of this seed, both families. A skew
 # $\mathbf H$ cannot leave zero. A free one begins at zero too, with a positive definite $\mathbf M$, and stays there until its
 # margin is used up: this is Krein's theorem, in training ({doc}`03_symplectic`). Where the second cycle begins (step 3,000), with
-# draws from the prior and with far periods, every curve jumps: half of the clips must now be drawn from a state that never saw them. That
-# of $\mathbf H$ jumps highest, and takes half of the cycle to come down to where it was. The third begins at step 4,800.
+# draws from the prior and with far periods, the error, the content's KL and the growth of $\mathbf H$ jump: half of the clips must now be drawn from a state that never saw them. (The KL of
+# motion falls: of those clips there is none.) The growth takes half of the cycle to come down to where it was. The third begins at step 4,800.
 
 # %%
 def all_cycles(path):

@@ -84,7 +84,7 @@ transposed(tables.table_1(preset, "sprites", "strict", "1-16").iloc[:2])
 # ### The trained length, and beyond it
 #
 # SSIM, by frames. If the operator is right, frame 9 is as good as frame 1. Quality lost between the two halves is lost by the
-# dynamics alone, since the content and the decoder are the same. The last two columns are far out, on a fixed share of the test
+# dynamics alone, since the content and the decoder are the same. The last two columns are far out, on a {term}`fixed share` of the test
 # clips; in the very last the trained operators are *in tune*, each frequency moved to the nearest overtone of the cycle ({ref}`D22 <d22>`).
 
 # %%
@@ -155,7 +155,7 @@ figures.show("figure-2", preset, model, seed, kind="gif")
 # mode grow: below, the largest one of each trained operator, and the factor by which its fastest mode grows. And a flow that
 # is bounded for ever can still be *late*: a frequency that is off by $\delta$ radians per frame is off by $1{,}000\,\delta$ at
 # frame 1,000, which eight-frame windows cannot see. The second cycle of `laptop` therefore looks at sixteen periods
-# ({ref}`D20 <d20>`). What is left shows: at frames 993 to 1,000 $\mathbf H$ is worse than the first frame repeated, and skew-$\mathbf H$, whose growth is zero by construction,
+# ({ref}`D20 <d20>`). What is left shows: at frames 993 to 1,000 $\mathbf H$ is, on the mean of its seeds, worse than the first frame repeated (one seed is better), and skew-$\mathbf H$, whose growth is zero by construction,
 # is below what it was. Both faults lie in the eigenvalues alone, and both can be mended there once the training is over: in tune, either family is at
 # frame 1,000 where it was at frame 8 ({ref}`D22 <d22>`, {doc}`22_ablation`).
 
@@ -211,7 +211,7 @@ if axis.get_legend_handles_labels()[0]:
 # Three times the steps reach the paper's SSIM, and its MSE to the digit that is printed. No layer was widened for it, and the test clips, of characters nobody trained on,
 # lie no higher than the training (which is of drawn codes, and so a little too high): preset `laptop` is short of steps rather than of data. Width would help, too: with a decoder of 256 and 128
 # channels where it has 64 and 64, as on faces, a first cycle of 1,000 steps gave an SSIM of 0.962 on 200 clips of validation characters, where it gives 0.951 without, for a fifth more multiplications (one run each, not recorded), and preset
-# `fast` has a third of the error after 1,200 steps ({doc}`17_scale`).
+# `fast` ends its first cycle of 1,200 steps with little more than a third of the error *in training* (one run, never scored: {doc}`17_scale`).
 # Separation is another matter: {doc}`07_disentanglement` has this run, too, and it needs a second cycle as much as the short one. `+long+second-cycle` is that: the usual 1,800
 # steps. The same from frame 1 alone, and, in tune ({ref}`D22 <d22>`), at frame 1,000:
 
@@ -246,14 +246,14 @@ if printed["PSNR, paper"]:
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# Our frames are all about equally wrong; the paper's, at the same MSE, would be nearly perfect for the most part and far off for the rest, or were scored on another range
+# Our frames are all about equally wrong; the paper's, at the same MSE, would be nearly perfect for the most part and far off for the rest; another range of pixels does not explain it
 # ({doc}`12_deviations`, *The range of a pixel*). More steps alone will not bring that number: four times the steps took the error down three and a half times, the next three times only one and a half times.
 
 # %% [markdown]
 # ## Every recorded run
 #
-# Every preset and variant that has a record: a `+` names what was changed from the preset's recipe ({doc}`12_deviations`
-# says what each is). SSIM, `clip` conditioning but for the last column. The second cycle costs a little of it: that is the price of states from
+# Every preset and variant that was scored on all test clips: a `+` names what was changed from the preset's recipe ({doc}`12_deviations` and
+# {doc}`07_disentanglement` say what). SSIM, `clip` conditioning but for the last column. The second cycle costs a little of it: that is the price of states from
 # the prior, and {doc}`07_disentanglement` shows what it buys.
 
 # %%

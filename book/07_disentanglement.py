@@ -189,7 +189,7 @@ plt.show()
 #
 # (paper-table-2)=
 # **Table 2 (a).** Motion: what the judge sees, each model under the protocol that its printed row stands for. Ours: mean ± standard
-# deviation over seeds (number of seeds, and of clips where a fixed share of them was scored). Sprites 9-way, faces 6-way. The last rows are the ceiling, three ways of doing nothing, and chance.
+# deviation over seeds (number of seeds, and of clips where a {term}`fixed share` of them was scored). Sprites 9-way, faces 6-way. The last rows are the ceiling, three ways of doing nothing, and chance.
 # HALO saw three to five times as many clips in training as the others ({doc}`11_baselines`). What is drawn at random was drawn once for each clip on Sprites, twice for MoCoGAN, five times on faces; the accuracy of a clip is the mean of its
 # draws. An interval without width says that no clip was wrong (or none right): with 296 characters a fault in one of a hundred could still go unseen.
 

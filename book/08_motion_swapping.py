@@ -76,7 +76,7 @@ figures.show("figure-9", preset, model, seed, figures.LIVE[:1])
 # The third is a failure only by decision. A walk seen from the left could be called another motion than one seen from the front; with $K = 3$ labels the
 # paper does not, and HALO's view belongs to the content. Models without labels put it where they like, and under C theirs is asked of $i$
 # ({doc}`07_disentanglement`). Both are shown for all. Where the views of $i$ and $j$ are drawn independently, chance agreement is 1/3.
-# $n$ is the number of pairs: all test clips, or a fixed share of them.
+# $n$ is the number of pairs: all test clips, or a {term}`fixed share` of them.
 
 # %%
 wanted = {"action of i": "3way", "view of content": "view-of-content", "view of motion": "view-of-motion",

@@ -81,7 +81,7 @@ figures.show("figure-8", preset, model, seed, figures.LIVE[:1])
 #
 # The last point is why there is no ground truth for two rows of three, and no SSIM: Table 1 scores the row of the image's own
 # action ({doc}`06_generation`). But a judge can be asked (protocol I of {doc}`07_disentanglement`): is the action of the operator seen, whether the image shows it or another, and
-# are the clothes those of the image? The fixed share of the test clips, one operator each by turns, frames 1 to 8 and 9 to 16:
+# are the clothes those of the image? The {term}`fixed share` of the test clips, one operator each by turns, frames 1 to 8 and 9 to 16:
 
 # %%
 asked = {"requested action": "accuracy/I/3way", "the image's own": "accuracy/I/own-action",

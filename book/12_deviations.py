@@ -37,7 +37,7 @@ torch.set_default_dtype(torch.float64)
 # $\mathfrak{so}(d)$; the released code has $\mathbf S = 0$, $d(d+1)/2$ numbers. The latter is the option `u_sym`.
 #
 # (d2)=
-# **D2. $\mathbf s = (\mathbf q, \mathbf p)$.** The paper writes three orders. With its $\mathbf J$ and
+# **D2. $\mathbf s = (\mathbf q, \mathbf p)$.** The paper writes both orders. With its $\mathbf J$ and
 # $\dot{\mathbf q} = \partial E / \partial \mathbf p$ only this one is right. The subspaces have $d = 6$ on Sprites and 12 on
 # MUG, as in Appendix A.3.2; the released Sprites configuration has 12.
 #
@@ -87,8 +87,8 @@ torch.set_default_dtype(torch.float64)
 # clip and the state at frame 4, its momentum from frames 1 to 4, carried both ways. That is no starting frame; {doc}`06_generation` has it beside the two.
 #
 # (d13)=
-# **D13. Windows of a cycle.** A Sprites clip is one period of a cycle, and Table 1 repeats it. The training windows of preset
-# `laptop` therefore start at any phase of that cycle, as the paper's random subsequences do on MUG; otherwise nothing
+# **D13. Windows of a cycle.** A Sprites clip is one period of a cycle, and Table 1 repeats it. Half of the training windows of preset
+# `laptop` therefore start at another phase of that cycle, as the paper's random subsequences do on MUG; otherwise nothing
 # in training says that frame 9 is frame 1. `windows="first"` is the literal reading, an option; no run of it is recorded.
 #
 # (d14)=
@@ -213,6 +213,8 @@ torch.set_default_dtype(torch.float64)
 # | Eqs. (3), (12) | $[\mathbf p, \mathbf q]$ and $[\mathbf q, \mathbf p]$ | $(\mathbf q, \mathbf p)$ throughout | {doc}`02_elbo` |
 # | Eqs. (8), (13) | $e^{t\mathbf H}\mathbf s_1$, and steps of $\pm t$ | $e^{(t-1)\mathbf H}\mathbf s_1$, and steps of $\pm 1$ | {doc}`03_symplectic` |
 # | Eqs. (17), (25) | $\log p(\mathbf x_t \mid \mathbf q_{t'}, \mathbf z)$ | $\log p(\mathbf x_{t'} \mid \mathbf q_{t'}, \mathbf z)$ | {doc}`02_elbo` |
+# | Eq. (19) | no $p(\mathbf s_1 \mid \mathbf u)$ | with it | {doc}`02_elbo` |
+# | Eq. (20) | conditional densities are carried along | the densities $p(\mathbf s_t \mid \mathbf u)$ are | {doc}`02_elbo` |
 # | Eq. (20) | $\lvert df/d\mathbf s_t\rvert$ | its inverse; both are 1 | {doc}`02_elbo` |
 # | Eqs. (20), (21) | any frame may replace frame 1 without loss of generality | so for skew-$\mathbf H$; for $\mathbf H$ a choice of prior | {doc}`02_elbo` |
 # | Eq. (21) | product to $T-1$, $p(\mathbf x_{t'} \mid \mathbf q_{t'})$ | product to $T$, with $\mathbf z$ | {doc}`02_elbo` |

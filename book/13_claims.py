@@ -25,7 +25,7 @@
 # number of a table counts where it is as good as printed, or short of it by no more than the paper's own ±. What is exact on
 # paper may be off by 0.1 % in float32, the arithmetic of training.
 #
-# Every other bound stands with its test. Where not all test clips were scored a fixed share counts, and $n$ says how many; where
+# Every other bound stands with its test. Where not all test clips were scored a {term}`fixed share` counts, and $n$ says how many; where
 # there is one seed, the verdict is on one training.
 #
 # These bounds are ours, and they were not set blind: the first records of HALO on Sprites (seed 0) were known when they were
@@ -92,11 +92,11 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## What to make of it
 #
-# The statements about the *operators* hold by construction, up to rounding, and are checked because construction can be got wrong; the
+# The statements about the *operators* hold by construction, up to rounding (which a growing mode multiplies: over 1,000 frames the energy of one $\mathbf H$ drifts beyond its bound), and are checked because construction can be got wrong; the
 # release is an example ({doc}`12_deviations`). What construction gives is less than the words suggest. A symplectic flow
 # conserves an energy and a volume, and neither keeps a clip near the clips that were trained on: that takes a spectrum on
 # the imaginary axis, and frequencies that are right to many digits ({doc}`03_symplectic`, {doc}`06_generation`).
 #
-# Where the statements about *disentanglement* hold, the label makes them so. The model is told the action, at training and at
+# Where the statements about *disentanglement* hold, the label goes far to make them so (on Sprites DSVAE swaps without one, {doc}`22_ablation`). The model is told the action, at training and at
 # test time, and keeps a subspace for each; that a subspace then controls its action is checked above and is no discovery. The
 # paper says so itself, under limitations.

@@ -126,7 +126,7 @@ pd.DataFrame(paper or {"a GPU": {"frames / s": "not run", "a step": "not run"}})
 # there: torch lets a GPU's float32 convolutions run in TF32, and one call takes the exponentials of all offsets at once.
 #
 # The flow is where the second surprise was. On a processor one exponential and products are far quicker than an exponential for every offset
-# ({doc}`19_speed`); on the H100, where it is the number of calls that costs, they took twice as long or more:
+# ({doc}`19_speed`); on the H100, where it is the number of calls that costs, they took from one and a half to nearly three times as long:
 
 # %% tags=["hide-input"]
 flows = {(machine, name.removeprefix("flow/")): {
@@ -139,8 +139,8 @@ pd.DataFrame(flows).T
 
 # %% [markdown]
 # Since then the flow makes half as many calls, with the same result, and off the processor it no longer chooses at every squaring
-# whether to keep it, but computes the exponential in double precision with a fixed number of them. The rows of the processor with AVX2 are of the new one, the
-# others of the old; no GPU was at hand to measure it again.
+# whether to keep it, but computes the exponential in double precision with a fixed number of them. The rows of the processors with AVX2 and with AMX are of the new one,
+# those of AVX512 and of the H100 of the old; no GPU was at hand to measure it again.
 #
 # ```sh
 # python -m hamrepro bench --preset paper --device cuda

@@ -171,7 +171,7 @@ pd.DataFrame(far).T if far else measured("rollout/")
 # ## Data, evaluation, checkpoints, memory
 #
 # The data are 29 MB of layers, and a batch is composited when it is wanted. An array that holds every clip as float32 gives a
-# batch by copying, which is quicker or slower than compositing depending on the machine; but it takes gigabytes and must
+# batch by copying, in half of the time or less on the machines measured; but it takes gigabytes and must
 # be made first. A checkpoint is dearer than `torch.save` by its hashes and by waiting for the disk, and survives a kill for it.
 
 # %%
@@ -227,6 +227,6 @@ longer = {f"{configure('laptop', 'sprites', name).training.steps:,} steps":
 pd.Series(longer, name="SSIM, frames 1–8").to_frame()
 
 # %% [markdown]
-# Eight hundred steps at a second and a half are some twenty minutes there, and it is not only the steps that differ: from the same seed 750 of them
+# 750 steps of 48 clips, those of `+brief`, took half an hour of one core there, and it is not only the steps that differ: from the same seed 750 of them
 # gave 0.938 in bfloat16 and 0.931 in float32, on 200 clips of validation characters (one run each, not recorded). Smaller batches are no way around it: half as many clips a step, and five steps for three,
 # came to the same quality in somewhat more time (one run, not recorded), since Muon's products cost the same whatever the batch.

@@ -92,7 +92,7 @@ if axis.lines:
 # %% [markdown]
 # ## How far they carry
 #
-# SSIM from the starting frame, conditioning `clip`, on a fixed share of the test clips. Training shows eight frames; the columns are what was trained, the next pass of the
+# SSIM from the starting frame, conditioning `clip`, on a {term}`fixed share` of the test clips. Training shows eight frames; the columns are what was trained, the next pass of the
 # cycle, and the passes that end at frames 32, 64 and 1,000. The last two rows are the shipped models, after the whole recipe.
 
 # %%
