@@ -97,6 +97,6 @@ pd.DataFrame(rows).T
 # conserves an energy and a volume, and neither keeps a clip near the clips that were trained on: that takes a spectrum on
 # the imaginary axis, and frequencies that are right to many digits ({doc}`03_symplectic`, {doc}`06_generation`).
 #
-# Where the statements about *disentanglement* hold, the label goes far to make them so (on Sprites DSVAE swaps without one, {doc}`22_ablation`). The model is told the action, at training and at
+# Where the statements about *disentanglement* hold, the label goes far to make them so (on Sprites DSVAE swaps without one, {doc}`22_ablation`; on faces it hardly does, {doc}`07_disentanglement`). The model is told the action, at training and at
 # test time, and keeps a subspace for each; that a subspace then controls its action is checked above and is no discovery. The
 # paper says so itself, under limitations.

@@ -34,7 +34,7 @@ EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            ("dsvae", "s3vae", "cdsvae", "skd", "mocogan"), (0,)),
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites",            _each(FIRST_CYCLE, SHORT, NO_MMD), (0,)),
-    ("sprites",            (f"halo-sp+{WIDE}+{FIRST_CYCLE}", f"halo-sp+{WIDE}"), (0,)),
+    ("sprites",            (f"halo-sp+{WIDE}+{FIRST_CYCLE}",), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u", "dsvae", "s3vae", "mocogan"), (0,)),
     ("faces-procedural",   _each(FIRST_CYCLE, SECOND_CYCLE, RUNNING_AVERAGES, UNSHIFTED, NARROW), (0,)),
