@@ -484,7 +484,8 @@ asked = {"C, all right": "accuracy/C/both", "C, in phase": "in-phase/C/all", "B,
 rows = {}
 for name in ("halo-sp+first-cycle", "halo-sp+wide+first-cycle", "halo-sp"):
     place = preset, "sprites", name
-    rows[tables.label(name)] = {h: tables.Cell(*place, key, "subset", seed=seed).text() for h, key in asked.items()}
+    cells = {head: tables.Cell(*place, key, "subset", seed=seed) for head, key in asked.items()}
+    rows[tables.label(name)] = {head: cell.text() for head, cell in cells.items()}
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
