@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from hamrepro.errors import ConfigError
@@ -11,7 +13,7 @@ app = typer.Typer(no_args_is_help=True, help="Fetch and check data sets.")
 
 
 @app.command()
-def fetch(dataset: str = "sprites") -> None:
+def fetch(dataset: Annotated[str, typer.Argument()] = "sprites") -> None:
     """Download the pinned LPC sheets; files already right are kept."""
     from hamrepro.sheets import fetch as fetch_sheets
 

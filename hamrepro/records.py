@@ -53,7 +53,7 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
     """
     new = {"schema": SCHEMA} | record
     with _alone(results):
-        if path.exists():
+        if os.path.exists(path):
             old = _parse(path)
             _unedited(path, results)
             same_run(path, new)

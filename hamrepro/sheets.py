@@ -58,7 +58,7 @@ LARGEST = 10_000_000  # bytes of a file: its pixels without compression are 4.5 
 COMMIT = "2668274d5a96c91584172f2d299b90f0a8c0caac"
 URL = f"https://raw.githubusercontent.com/jrconway3/Universal-LPC-spritesheet/{COMMIT}/"
 REGISTRY = Path(__file__).with_name("data").resolve() / "registry.txt"
-NEXT = "python -m hamrepro data fetch sprites (unset HAMREPRO_LPC to use what it stores)"
+NEXT = "python -m hamrepro data fetch sprites  # and unset HAMREPRO_LPC"
 
 CREDIT = (
     "LPC sprites by Luke Mehl, Johannes Sjölund, Marcel van de Steeg, Manuel Riecke, Thane Brimhall, Matthew Krohn, "

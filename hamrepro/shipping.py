@@ -231,7 +231,7 @@ def record(result: Result, out: Path | None = None, results: Path = records.RESU
     if out is not None:
         if os.path.exists(out):
             records.same_run(out, result)
-        checkpoint.write_atomically(out, records.as_text({"schema": records.SCHEMA} | result, out.name).encode())
+        records.write(out, result)
         return out
     path = records.record_path(*names, results)
     records.write(path, result, results)

@@ -67,7 +67,7 @@ REFUSED = {
     "empty duration": (*TRAIN, "--stop-after", ""),
     "retrain of an unknown duration": ("retrain", "--stop-after", "8 hours"),
     "retrain of an unknown preset": ("retrain", "--preset", "tiny"),
-    "fetch of an unknown data set": ("data", "fetch", "--dataset", "mug"),
+    "fetch of an unknown data set": ("data", "fetch", "mug"),
     "check of an unknown data set": ("data", "check", "sprite"),
     "evaluate an unknown data set": ("evaluate", "--dataset", "sprite"),
     "evaluate a trivial row of a preset": ("evaluate", "--model", "copy-first", "--preset", "laptop"),

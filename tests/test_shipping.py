@@ -305,6 +305,12 @@ def test_a_file_of_one_s_own_holds_no_nan_either(tmp_path, value):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_of_one_s_own_is_added_to_as_a_record_is(tmp_path):
+    for part in ({"ssim/clip/1-8": {"value": 0.5}}, {"accuracy/C/9way": {"value": 1.0}}):
+        shipping.record(result(NAMES, metrics=part), tmp_path / "mine.json")
+    assert {*json.loads((tmp_path / "mine.json").read_text())["metrics"]} == {"ssim/clip/1-8", "accuracy/C/9way"}
+
+
 def test_first_weights_of_another_network_are_refused(weights, path, tmp_path):
     settings = CONFIG.as_dict()
     settings["network"]["content"] = 9
