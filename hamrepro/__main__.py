@@ -118,9 +118,14 @@ def evaluate(
     device: Device = "cpu",
 ) -> None:
     """Score shipped weights, or a trivial row, on the test set and write the record."""
+    from hamrepro import controls
+    from hamrepro import evaluate as generation
     from hamrepro.judging import judge_shipped
-    from hamrepro.shipping import evaluate_shipped, record
+    from hamrepro.shipping import evaluate_shipped, record, require_room
 
+    require_room(preset, dataset, model, seed, out)
+    if model in {*controls.TRIVIAL} - {*generation.TRIVIAL} and not protocols:
+        raise ConfigError(f"{model} has no row in Table 1", "a row of Table 2", "the same command with --protocols")
     if protocols:
         result = judge_shipped(preset, dataset, model, seed, quick=quick, draws=draws, device=device)
     else:
@@ -193,6 +198,11 @@ def main() -> None:
     try:
         app()
         return
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read has gone: nothing is left to say
+        sys.exit(1)
+    except OSError as error:
+        fault = ConfigError(str(error), "files and folders that can be read and written", "look at them")
     except HamreproError as error:
         fault = error
     except ModuleNotFoundError as error:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from hamrepro import benchmarks, growth_benchmarks, lever_benchmarks, provenance, records, training_benchmarks
 from hamrepro.benchmarks import Conditions, Entries
 from hamrepro.errors import ConfigError, RecordError
+from hamrepro.presets import configure
 from hamrepro.timing import hardware, roofline
 from hamrepro.train import environment
 
@@ -66,16 +67,25 @@ def keep(entries: Entries, device: torch.device, out: Path | None = None, result
     return path
 
 
+def require_room(device: torch.device, out: Path | None = None, results: Path = records.RESULTS) -> None:
+    """Before long work: `records.require_room` for where `keep` would put it."""
+    path = bench_path(device, results) if out is None else out
+    records.require_room(path, {"kind": "bench"}, results if out is None else None)
+
+
 def bench(
     on: Conditions, sections: Sequence[str] = (), out: Path | None = None, results: Path = records.RESULTS
 ) -> Path:
     """Run some sections, or all, and keep what they give after each; returns the record's path.
 
     Raises:
-        ConfigError: an unknown section. DataError: no checkout.
+        ConfigError: an unknown section or preset. DataError: no checkout. RecordError, CheckpointError: see
+            `require_room`.
     """
     if unknown := [name for name in sections if name not in SECTIONS]:
         raise ConfigError(f"unknown section {unknown[0]!r}", f"one of {', '.join(SECTIONS)}")
+    configure(on.preset, "sprites", "halo-sp")
+    require_room(on.device, out, results)
     path = bench_path(on.device, results) if out is None else out
     for name in tqdm(sections or list(SECTIONS), desc="bench", unit="section"):
         keep(SECTIONS[name](on), on.device, out, results)

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from hamrepro import metrics
+from hamrepro.augmentation import box_blur
 from hamrepro.batches import normalise
 from hamrepro.datasets import ClipSet
-from hamrepro.judges import READINGS, Judge, box_blur, heads_of
+from hamrepro.judges import READINGS, Judge, heads_of
 from hamrepro.randomness import generator
 
 BATCH = 48  # clips scored at a time

@@ -19,6 +19,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from hamrepro.errors import CheckpointError, NonFiniteError
+from hamrepro.places import restore
 
 FORMAT = 2
 KEEP = 2
@@ -70,7 +71,7 @@ def unwritable(path: Path, error: OSError) -> CheckpointError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     cure = "free some space" if full else "look at the folder, or choose another"
     given, expected = f"cannot write {path}: {error.strerror or error}", "a writable folder with room"
-    return CheckpointError(given, expected, f"{cure}, and run the same command again: it resumes")
+    return CheckpointError(given, expected, f"{cure}, and run the same command again")
 
 
 def _settle(folder: Path) -> None:
@@ -185,9 +186,9 @@ def load_state(path: Path, config_sha256: str) -> State:
             raise CheckpointError(f"{path}: {bad[0]} is not finite", "finite weights and moments", "delete this state")
         return tensors[0], tensors[1], meta
     except UNREADABLE as error:
-        raise CheckpointError(
-            f"{path} cannot be read: {error}", "a saved state", "delete this state and resume"
-        ) from error
+        locked = isinstance(error, PermissionError)
+        again = "look at its permissions, and resume" if locked else "delete this state and resume"
+        raise CheckpointError(f"{path} cannot be read: {error}", "a saved state", again) from error
 
 
 def load_latest(folder: Path, config_sha256: str) -> State | None:
@@ -237,14 +238,10 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         card = json.loads(path.with_suffix(".json").read_bytes())
         data = path.read_bytes()
         if digest(data) != card.get("sha256"):
-            raise CheckpointError(
-                f"{path} does not match its card", str(card.get("sha256"))[:12], "git checkout -- data/weights"
-            )
+            raise CheckpointError(f"{path} does not match its card", str(card.get("sha256"))[:12], restore(path))
         weights = {name: value.float() if value.dtype == torch.float16 else value for name, value in load(data).items()}
         if bad := _not_finite(weights):
-            raise CheckpointError(f"{path}: {bad[0]} is not finite", "finite weights", "git checkout -- data/weights")
+            raise CheckpointError(f"{path}: {bad[0]} is not finite", "finite weights", restore(path))
         return weights, card
     except UNREADABLE as error:
-        raise CheckpointError(
-            f"{path} cannot be read: {error}", "weights and their card", "git checkout -- data/weights"
-        ) from error
+        raise CheckpointError(f"{path} cannot be read: {error}", "weights and their card", restore(path)) from error

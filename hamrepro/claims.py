@@ -18,7 +18,7 @@ from hamrepro.evidence import ENOUGH, MODELS, Check, Evidence, verdict
 from hamrepro.halo import Halo
 from hamrepro.presets import configure
 
-CLAIMS = records.ROOT / "data" / "claims.json"
+CLAIMS = records.DATA / "claims.json"
 ATTRIBUTES = ("skin", "tops", "pants", "hair")
 
 

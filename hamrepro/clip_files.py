@@ -150,6 +150,26 @@ def square(image: Image.Image) -> np.ndarray:
     return np.asarray(image.crop((left, top, left + edge, top + edge)).resize((SIDE, SIDE), how))
 
 
+def _whole_gif(data: bytes) -> bool:
+    """Whether block follows block up to the trailer: Pillow takes a file that breaks off for a shorter one."""
+
+    def table(flags: int) -> int:
+        return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+    try:
+        at = 13 + table(data[10])
+        while data[at] != 0x3B:
+            if data[at] not in (0x21, 0x2C):
+                return False
+            at += 2 if data[at] == 0x21 else 11 + table(data[at + 9])
+            while data[at]:
+                at += data[at] + 1
+            at += 1
+    except IndexError:
+        return False
+    return True
+
+
 def read(source: Source) -> np.ndarray:
     """Frames of a clip, uint8 (T, 64, 64, 3). An animation's frames count alike, however long each is shown.
 
@@ -161,6 +181,8 @@ def read(source: Source) -> np.ndarray:
         try:
             with Image.open(file) as image:
                 still = len(source.files) > 1
+                if image.format == "GIF" and not _whole_gif(file.read_bytes()):
+                    raise ValueError("its blocks do not lead to its end")
                 if still and getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a photo's second picture
                     raise ValueError("an animation among stills")
                 for frame in [image] if still else ImageSequence.Iterator(image):

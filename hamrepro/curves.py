@@ -22,15 +22,15 @@ def as_csv(stats: Path) -> bytes:
     Raises:
         CheckpointError: no rows, or torn ones.
     """
+    text = io.StringIO()
     try:
         rows = [json.loads(line) for line in stats.read_text().splitlines()]
         rows[0]["step"]
-    except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
+        table = csv.DictWriter(text, rows[0], lineterminator="\n")
+        table.writeheader()
+        table.writerows({name: round(value, 5) for name, value in row.items()} for row in rows)
+    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{stats}: {error!r}", "the rows that training logged", "train again elsewhere"
         ) from error
-    text = io.StringIO()
-    table = csv.DictWriter(text, rows[0], lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: round(value, 5) for name, value in row.items()} for row in rows)
     return text.getvalue().encode()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hamrepro.clip_files import labels, locate
 from hamrepro.errors import ConfigError, DataError
+from hamrepro.places import restore
 from hamrepro.presets import OWN
 
 NAMES = ("sprites", "sprites-procedural", "faces-procedural", "mug")
@@ -112,7 +113,7 @@ def digests(name: str) -> dict[str, str]:
     if name.startswith(OWN):
         return {"all": clip_set.sha256}
     if isinstance(clip_set, Faces):
-        found = {"frames": clip_set.frames_sha256()}
+        found = {"frames": clip_set.sha256}  # read anew by `load`
         for split in ("fit", "validation", "test"):
             names = "\n".join(key for key, part in clip_set.parts.items() if part == split)
             found[split] = sha256(names.encode()).hexdigest()
@@ -135,9 +136,12 @@ def pins(name: str) -> dict[str, str]:
         DataError: the file is missing or damaged.
     """
     try:
-        return json.loads(PINS.read_text(encoding="utf-8")).get(name, {})
-    except (OSError, ValueError) as error:
-        raise DataError(f"{PINS}: {error}", "the expected hashes", "git checkout data") from error
+        found = json.loads(PINS.read_text(encoding="utf-8")).get(name, {})
+        if any(not isinstance(digest, str) for digest in found.values()):
+            raise ValueError(f"a hash of {name} is no text")
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"{PINS}: {error}", "the expected hashes", restore(PINS)) from error
+    return found
 
 
 def check(name: str) -> list[Block]:

@@ -26,6 +26,10 @@ class DataError(HamreproError):
     """A data folder, sheet, image or clip is missing, damaged or of the wrong kind."""
 
 
+class MissingDataError(DataError):
+    """Data that nobody put or named here: what needs them is left out where the rest can do without."""
+
+
 class ConfigError(HamreproError):
     """An unknown name or an impossible combination of settings."""
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -26,9 +25,9 @@ from tqdm import tqdm
 
 from hamrepro.errors import DataError
 from hamrepro.face_crops import SIDE, Variant, crop, decode, face_box
+from hamrepro.face_manifest import Manifest, read_manifest, seal
 
 SCHEMA = 1
-Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -134,38 +133,6 @@ def build(
         raise DataError(given, "a cache folder with free space", "set HAMREPRO_CACHE to another one") from error
 
 
-def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a finished cache, None where it is unfinished.
-
-    Raises:
-        DataError: finished once, but damaged since.
-    """
-    path, frames = folder / "manifest.json", folder / "frames.npy"
-    if not os.path.exists(path):
-        return None
-    again = f"remove {folder} and run the command again"
-    try:
-        manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
-        if manifest.pop("seal", None) not in (None, _seal(manifest)):  # None: of a cache older than seals
-            raise ValueError("manifest.json was altered")
-        total = sum(take["frames"] for take in manifest["takes"])
-        shape = np.load(frames, mmap_mode="r").shape
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"damaged cache {folder} ({error})", "frames.npy and manifest.json", again) from error
-    if shape != (total, SIDE, SIDE, 3):
-        raise DataError(f"{frames} of shape {shape}", f"({total}, {SIDE}, {SIDE}, 3)", again)
-    return manifest
-
-
-def _seal(manifest: Manifest) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def open_frames(folder: Path) -> np.ndarray:
-    """Frames of a finished cache, uint8 (F, 64, 64, 3), mapped from disk."""
-    return np.load(folder / "frames.npy", mmap_mode="r")
-
-
 def _part(folder: Path, source: Source) -> Path:
     return folder / "parts" / f"{hashlib.sha256(source.key.encode()).hexdigest()[:24]}.npz"
 
@@ -242,7 +209,7 @@ def _pack(folder: Path, identity: Manifest, sources: Sequence[Source]) -> Manife
         ],
     }  # fmt: skip
     draft = folder / "manifest.tmp"
-    sealed = manifest | {"seal": _seal(manifest)}
+    sealed = manifest | {"seal": seal(manifest)}
     draft.write_text(json.dumps(sealed, indent=1, ensure_ascii=False), encoding="utf-8")
     draft.replace(folder / "manifest.json")
     shutil.rmtree(folder / "parts", ignore_errors=True)

@@ -10,8 +10,9 @@ from itertools import product
 from pathlib import Path
 
 from hamrepro.errors import ConfigError, DataError
-from hamrepro.face_cache import Manifest, Source, build, code_sha256, read_manifest
+from hamrepro.face_cache import Source, build, code_sha256
 from hamrepro.face_crops import LARGEST, variant
+from hamrepro.face_manifest import Manifest, read_manifest
 from hamrepro.facs.expressions import EXPRESSIONS, take_frames
 from hamrepro.facs.identities import SUBJECTS
 from hamrepro.facs.tree import TAKES, take_path

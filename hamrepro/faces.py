@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ import torch
 from torch import Tensor
 
 from hamrepro.errors import ConfigError, DataError, ShapeError
-from hamrepro.face_cache import Manifest, open_frames
 from hamrepro.face_crops import EVALUATION, VARIANTS
+from hamrepro.face_manifest import Manifest, open_frames
 from hamrepro.face_sources import prepare
 from hamrepro.face_splits import PARTITIONS, SPLITS, assign
 from hamrepro.facs.expressions import EXPRESSIONS
@@ -84,13 +83,6 @@ class Faces:
 
     def __len__(self) -> int:
         return len(self.keys)
-
-    def frames_sha256(self) -> str:
-        """Hash of all frames of the cache, read anew: `sha256` where nothing was damaged since."""
-        digest = sha256()
-        for number in range(0, len(self._store), 1000):
-            digest.update(self._store[number : number + 1000])
-        return digest.hexdigest()
 
     def clips(self, index: Tensor, start: Tensor | None = None, frames: int | None = None) -> Tensor:
         """Clips by number: uint8 (B, T, 3, 64, 64).
@@ -168,4 +160,4 @@ def load_faces(
     manifest, folder = prepare(
         name, way=way, seed=seed, subjects=subjects, root=root, workers=workers, progress=progress
     )
-    return Faces(manifest, open_frames(folder), split, partition, window)
+    return Faces(manifest, open_frames(folder, manifest), split, partition, window)

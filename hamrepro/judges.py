@@ -15,16 +15,18 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from hamrepro import checkpoint
+from hamrepro.augmentation import soften
 from hamrepro.batches import draw_batch, normalise, order
 from hamrepro.config import TrainConfig
 from hamrepro.datasets import ClipSet
-from hamrepro.errors import CheckpointError, JudgeError
+from hamrepro.errors import CheckpointError, JudgeError, ShapeError
 from hamrepro.optimiser import Optimiser
 from hamrepro.precision import choose_device, choose_precision
 from hamrepro.randomness import generator
 from hamrepro.records import WEIGHTS
 
 TRAINING = TrainConfig(steps=1125, batch=32, learning_rate=2e-3, schedule="one-cycle", windows="cyclic")
+FURTHEST = 1.1  # of a value from 0 that is still clamped to [-1, 1]
 SHARPENING = replace(TRAINING, steps=2000, batch=128)
 
 # What a judge may be asked, and the target of a clip set that answers it. 3way and view are read off the 9-way head.
@@ -93,15 +95,22 @@ class Judge(nn.Module):
         """Class probabilities (B, C) of every reading; 3way and view are sums of the 9-way head's.
 
         Raises:
-            JudgeError: in training mode, frames outside [-1, 1], or an answer that is not a number.
+            ShapeError: clips of another shape or type, or clearly outside [-1, 1]. JudgeError: in training mode, or an
+                answer that is not a number.
         """
         if self.training:
             raise JudgeError("a judge in training mode", "evaluation mode", "judge.eval()")
+        if clips.ndim != 5 or clips.shape[2:] != (3, 64, 64) or 0 in clips.shape or not clips.is_floating_point():
+            raise ShapeError(
+                f"{clips.dtype} clips of shape {tuple(clips.shape)}", "float (B, T, 3, 64, 64), none empty"
+            )
         answers = {name: logits.double().softmax(-1) for name, logits in self(clips.clamp(-1, 1)).items()}
         broken = [name for name, answer in answers.items() if not answer.isfinite().all()]
         if broken or not clips.isfinite().all():
             again = "look at the frames: the model that made them may have diverged"
             raise JudgeError(f"not a number in the answers {broken} to these clips", "finite frames and logits", again)
+        if (furthest := float(clips.abs().max())) > FURTHEST:
+            raise ShapeError(f"clips with values up to {furthest:.3g}", "[-1, 1]", "batches.normalise(clips)")
         if "9way" in answers:
             joint = answers["9way"].unflatten(-1, (3, 3))
             answers |= {"3way": joint.sum(-1), "view": joint.sum(-2)}
@@ -126,30 +135,6 @@ class Judge(nn.Module):
                 f"{self.card['gate']}",
                 "train it longer",
             )
-
-
-def box_blur(clips: Tensor) -> Tensor:
-    """3x3 box blur of every frame (..., 3, H, W), borders averaged over what is there."""
-    flat = functional.avg_pool2d(clips.flatten(0, -4), 3, 1, 1, count_include_pad=False)
-    return flat.unflatten(0, clips.shape[:-3])
-
-
-def soften(clips: Tensor, noise: torch.Generator) -> Tensor:
-    """Augmentation of the second judge: per clip, some blur, noise and a change of brightness; [-1, 1] in and out.
-
-    The clip is mixed with its box blur, applied once or twice, at a weight uniform on 0..1; brightness times
-    0.9..1.1; noise of standard deviation up to 0.05. A quarter of the clips stay as they are.
-    """
-
-    def uniform() -> Tensor:
-        return torch.rand(len(clips), 1, 1, 1, 1, generator=noise).to(clips.device)
-
-    once = box_blur(clips)
-    blurred = torch.where(uniform() < 0.5, once, box_blur(once))
-    mixed = clips + uniform() * (blurred - clips)
-    brighter = (mixed + 1) * (0.9 + 0.2 * uniform()) - 1
-    noisy = brighter + 0.05 * uniform() * torch.randn(clips.shape, generator=noise).to(clips.device)
-    return torch.where(uniform() < 0.25, clips, noisy.clamp(-1, 1))
 
 
 def _cross_entropy(logits: dict[str, Tensor], clip_set: ClipSet, index: Tensor) -> Tensor:
@@ -241,9 +226,11 @@ def load_judge(dataset: str, blur: bool = False, *, weights: Path = WEIGHTS, dev
     command = f"python -m hamrepro judge --dataset {dataset}{' --blur' if blur else ''}"
     try:
         tensors, card = checkpoint.load_weights(path)
+        if not isinstance(card.get("below_gate", []), list):
+            raise TypeError(f"below_gate: {card['below_gate']!r}")
         judge = Judge(card["heads"])
         judge.load_state_dict(tensors)
+        judge.card = card
     except (CheckpointError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise JudgeError(f"no usable judge {path.name}: {error}", "weights that match their card", command) from error
-    judge.card = card
     return judge.to(choose_device(device)).eval()

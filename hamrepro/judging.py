@@ -130,7 +130,7 @@ def recompute(
     model: str,
     seed: int,
     *,
-    runs: Path = records.ROOT / "runs",
+    runs: Path = Path("runs"),
     weights: Path = records.WEIGHTS,
     results: Path = records.RESULTS,
     judges: Path = records.WEIGHTS,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hamrepro.errors import DataError
+from hamrepro.errors import DataError, MissingDataError
 from hamrepro.facs.expressions import EXPRESSIONS
 from hamrepro.places import folder_of
 
@@ -205,11 +205,11 @@ def licensed_folder() -> Path:
     """The folder named by `HAMREPRO_MUG`.
 
     Raises:
-        DataError: the variable is not set.
+        MissingDataError: the variable is not set.
     """
     folder = folder_of(VARIABLE)
     if folder is None:
-        raise DataError(f"{VARIABLE} is not set", "the folder of the MUG database", _LICENCE)
+        raise MissingDataError(f"{VARIABLE} is not set", "the folder of the MUG database", _LICENCE)
     return folder
 
 

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from hamrepro.errors import ConfigError
+from hamrepro.presets import DATASETS, MODELS, PRESETS
 
-Preset = Annotated[str, typer.Option(help="smoke, laptop, fast, paper or official")]
-Dataset = Annotated[str, typer.Option(help="sprites, sprites-procedural, faces-procedural, mug or own:<folder>")]
-Model = Annotated[str, typer.Option(help="halo-sp, halo-u, ...; variants as in halo-sp+windows-first")]
+Preset = Annotated[str, typer.Option(help=", ".join(PRESETS))]
+Dataset = Annotated[str, typer.Option(help=f"{', '.join(DATASETS)}, own:<folder>")]
+Model = Annotated[str, typer.Option(help=f"{', '.join(MODELS)}; variants follow, as in halo-sp+windows-first")]
 Seed = Annotated[int, typer.Option(min=0)]
 Runs = Annotated[Path, typer.Option(help="folder of the runs")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from hamrepro.errors import DataError
+
+DATA = Path(__file__).with_name("data").resolve()  # a link in a checkout, a copy where the package is installed
 
 
 def folder_of(variable: str) -> Path | None:
@@ -44,3 +47,12 @@ def read(path: Path, at_most: int) -> bytes:
     """
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         return file.read(at_most) or b""
+
+
+def restore(path: Path) -> str:
+    """The step that brings back a damaged file: what is committed from the repository, what was made here anew."""
+    if not path.resolve().is_relative_to(DATA):
+        return f"remove {shlex.quote(str(path))} and run the command again"
+    if not (DATA.parent / ".git").exists():
+        return "pip install --force-reinstall hamrepro"
+    return f"git checkout -- {shlex.quote('data/' + path.resolve().relative_to(DATA).as_posix())}"

@@ -103,7 +103,7 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-UNSHIFTED, NARROW, WIDE = "unshifted", "narrow", "wide"
+UNSHIFTED, NARROW, WIDE, HALF_HOUR = "unshifted", "narrow", "wide", "half-hour"
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -121,10 +121,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
     UNSHIFTED: {},  # of faces: one cycle, clips where they are
     NARROW: {"decoder_widths": _LAPTOP_NETWORK.decoder_widths, "steps": 2100},  # and so, with the decoder of sprites
     WIDE: {"decoder_widths": _WIDE},  # of sprites: with the decoder of faces
+    HALF_HOUR: {"decoder_widths": _WIDE, "steps": 1500},  # and so, HALO on real sprites, every cycle half as long
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
 }
+
+
+OPERATORS = {"u_sym", "elliptic", "random-start"}  # variants of the paper's two families
+EXCLUSIVE = (  # of each, a run has one at most
+    {"u_sym", "elliptic"}, {BRIEF, LONG}, {FIRST_CYCLE, LONG}, {FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD, BRIEF},
+    {NARROW, WIDE, HALF_HOUR},
+)  # fmt: skip
 
 
 def _choose(kind: str, name: str, table: dict[str, Any]) -> Any:
@@ -137,11 +145,21 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
     """Settings of one run by three names; `model` may carry variants (`halo-sp+adam`); `actions` is K of own clips.
 
     Raises:
-        ConfigError: an unknown preset, data set, model or variant; own clips without K.
+        ConfigError: an unknown preset, data set, model or variant; a variant that changes nothing, or contradicts
+            another; own clips without K.
 
     >>> configure("paper", "mug", "halo-u").network.half_dimension
     12
     """
+    config, (base, *variants) = _combine(preset, dataset, model, actions), model.split("+")
+    for variant in variants:
+        without = "+".join([base, *(name for name in variants if name != variant)])
+        if _cycles(preset, dataset, model, actions) == _cycles(preset, dataset, without, actions):
+            raise ConfigError(f"{model} of {preset} on {dataset}", f"a variant that changes it: not +{variant}")
+    return config
+
+
+def _combine(preset: str, dataset: str, model: str, actions: int | None) -> RunConfig:
     network, training = _choose("preset", preset, PRESETS)
     if dataset.startswith(OWN) and actions is None:
         raise ConfigError(f"{dataset} here", "a data set of tables", f"python -m hamrepro train --dataset {dataset}")
@@ -153,6 +171,7 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         changes |= SPECIAL.get(pair, {})
     for variant in variants:
         changes |= _choose("variant", variant, VARIANTS)
+    _require_sense(model, base, variants)
     if changes.get("label") == "action_view" and not dataset.startswith("sprites"):
         raise ConfigError(f"{model} on {dataset}", "a data set with views: sprites or sprites-procedural")
     faces, theirs = dataset.startswith(("faces", "mug")), {NARROW, UNSHIFTED, RUNNING_AVERAGES} & {*variants}
@@ -162,6 +181,8 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(theirs)} only of {whose}, {' or '.join(where)}")
     if WIDE in variants and (faces or preset != "laptop"):
         raise ConfigError(f"{model} of {preset} on {dataset}", f"+{WIDE} only of laptop; not of faces, which have it")
+    if HALF_HOUR in variants and not (preset == "laptop" and dataset == "sprites" and base.startswith("halo")):
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{HALF_HOUR} only of HALO on sprites, laptop")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":
@@ -183,6 +204,24 @@ def configure(preset: str, dataset: str, model: str, actions: int | None = None)
         where = f"HALO, {' or '.join(IN_CYCLES)}, on sprites or faces; on sprites also after +long, +short and +no-mmd"
         raise ConfigError(f"{model} of {preset} on {dataset}", f"+{SECOND_CYCLE} of {where}")
     return RunConfig(preset, dataset, model, replace(network, **network_fields), training)
+
+
+def _cycles(preset: str, dataset: str, model: str, actions: int | None) -> list[tuple[ModelConfig, TrainConfig]]:
+    """Settings of every cycle of a run, without their names."""
+    config = _combine(preset, dataset, model, actions)
+    before = config.training.continues
+    rest = _cycles(preset, dataset, before, actions) if before else ()
+    return [(config.network, replace(config.training, continues="")), *rest]
+
+
+def _require_sense(model: str, base: str, variants: list[str]) -> None:
+    named = {*variants}
+    if len(named) < len(variants):
+        raise ConfigError(model, "every variant once")
+    if clash := [group & named for group in EXCLUSIVE if len(group & named) > 1]:
+        raise ConfigError(model, f"one of {', '.join(f'+{name}' for name in sorted(clash[0]))}")
+    if (named & OPERATORS and base not in ("halo-sp", "halo-u")) or (LONG in named and not base.startswith("halo")):
+        raise ConfigError(model, f"+{min(named & (OPERATORS | {LONG}))} only of HALO with the paper's operators")
 
 
 def continued(config: RunConfig) -> RunConfig | None:

@@ -8,19 +8,21 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from hamrepro import sha256sums
 from hamrepro.checkpoint import unwritable, write_atomically
 from hamrepro.errors import RecordError
+from hamrepro.places import DATA, restore
+from hamrepro.places import read as read_file
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(__file__).with_name("data").resolve()  # a link in a checkout, a copy where the package is installed
 RESULTS = DATA / "results"
 WEIGHTS = DATA / "weights"
 SCHEMA = 1
+LARGEST = 1 << 26  # bytes of a record
 JUDGED = ("accuracy", "h_y", "is")  # beginnings of what a judge says
 ORIGIN = ("commit", "source_sha256", "data_sha256", "config", "hardware", "versions", "created")
 
@@ -54,9 +56,7 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
     new = {"schema": SCHEMA} | record
     with _alone(results):
         if os.path.exists(path):
-            old = _parse(path)
-            _unedited(path, results)
-            same_run(path, new)
+            old = same_run(path, new, results)
             before, now = old["provenance"], new["provenance"]
             if all(before.get(key) == now.get(key) for key in ("weights_sha256", "data_sha256")):
                 since = {"commit": before["commit"]} if before.get("commit") not in (None, now.get("commit")) else {}
@@ -65,19 +65,42 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
                     kept = {key: since | entry for key, entry in old[part].items() if not key.startswith(stale)}
                     new[part] = kept | new.get(part, {})
                 new["provenance"] = before | now
-        text = as_text(new, path.name)
-        write_atomically(path, text.encode())
-        if results is not None:
-            sums = _sums(results) | {path.relative_to(results).as_posix(): sha256(text.encode()).hexdigest()}
-            lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
-            write_atomically(results / "SHA256SUMS", lines.encode())
+        data = as_text(new, path.name).encode()
+        if results is None:
+            write_atomically(path, data)
+        else:
+            sha256sums.replace(path, data, results)
 
 
-def same_run(path: Path, record: dict[str, Any]) -> None:
-    """A `RecordError` where a file is no record, or one of another run or kind: it would be lost."""
+def same_run(path: Path, record: dict[str, Any], results: Path | None = None) -> dict[str, Any]:
+    """The record that one of this run would be added to.
+
+    Raises:
+        RecordError: it was edited, it is no record, or one of another run or kind: it would be lost.
+    """
+    if not path.is_file():
+        raise RecordError(f"{path} is no file", "a new one, or a record of the same run", "another --out")
     old = _parse(path)
+    if results is not None:
+        sha256sums.require_unedited(path, results)
     if any(old.get(name) != record.get(name) for name in ("kind", "preset", "dataset", "model", "seed")):
         raise RecordError(f"{path} holds something else", "a new file, or a record of the same run", "another --out")
+    return old
+
+
+def require_room(path: Path, record: dict[str, Any], results: Path | None = None) -> None:
+    """Before long work: whether its record could be written here. See `write` for the arguments.
+
+    Raises:
+        RecordError: see `same_run`. CheckpointError: no folder that can be written.
+    """
+    if os.path.exists(path):
+        same_run(path, record, results)
+    folder = path.absolute().parent
+    while not os.path.exists(folder):
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
+        raise unwritable(path, PermissionError(None, f"{folder} is no folder that can be written"))
 
 
 def as_text(record: dict[str, Any], name: str) -> str:
@@ -110,35 +133,9 @@ def _alone(results: Path | None) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _unedited(path: Path, results: Path | None) -> None:
-    if results is None:
-        return
-    name = path.relative_to(results).as_posix()
-    again = f"git checkout -- data/results/{name}"
-    try:
-        found = sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise RecordError(f"{name} cannot be read: {error.strerror}", "an untouched record", again) from error
-    if _sums(results).get(name) != found:
-        given = f"{name} was edited: its hash is not the one in SHA256SUMS"
-        raise RecordError(given, "an untouched record", again)
-
-
-def _sums(results: Path) -> dict[str, str]:
-    listing = results / "SHA256SUMS"
-    if not os.path.exists(listing):
-        return {}
-    try:
-        lines = listing.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        again = "git checkout -- data/results/SHA256SUMS"
-        raise RecordError(f"{listing} cannot be read: {error}", "the records' hashes", again) from error
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
-
-
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(read_file(path, LARGEST))
         if (
             record["schema"] != SCHEMA
             or not isinstance(record["metrics"], dict)
@@ -148,7 +145,7 @@ def _parse(path: Path) -> dict[str, Any]:
             raise KeyError("schema, metrics, provenance")
         return record
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        again = f"git checkout -- {path}, or another --out"
+        again = f"{restore(path)}, or name another --out"
         raise RecordError(f"{path} is no results file: {error}", f"schema {SCHEMA}", again) from error
 
 
@@ -167,7 +164,7 @@ def document(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise RecordError(f"{path.name}: {error}", "the committed file", f"git checkout -- data/{path.name}") from error
+        raise RecordError(f"{path.name}: {error}", "the committed file", restore(path)) from error
 
 
 def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESULTS) -> dict[str, Any]:
@@ -185,7 +182,7 @@ def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESUL
             f"python -m hamrepro evaluate --preset {preset} --dataset {dataset} --model {model} --seed {seed}",
         )
     record = _parse(path)
-    _unedited(path, results)
+    sha256sums.require_unedited(path, results)
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     if any(record.get(key) != value for key, value in names.items()):
         raise RecordError(
@@ -207,19 +204,19 @@ def seeds(preset: str, dataset: str, model: str, results: Path = RESULTS) -> lis
 
 def faults(results: Path = RESULTS) -> list[str]:
     """Every record that is missing, unlisted, edited or without origin, in words. Empty when all is well."""
-    found, listed = [], _sums(results)
+    found, listed = [], sha256sums.sums(results)
     present = {path.relative_to(results).as_posix() for path in results.rglob("*.json")}
     if not present | set(listed):
-        found.append(f"no record under {results}: git checkout -- data/results, or evaluate again")
+        found.append(f"no record under {results}: {restore(results)}, or evaluate again")
     for name in sorted(present | set(listed)):
         place = re.fullmatch(r"([^/]+)/([^/]+)/([^/]+)/seed(\d+)\.json", name)
         try:
             if place:
                 read(place[1], place[2], place[3], int(place[4]), results)
             elif not (results / name).is_file():
-                raise RecordError(f"no file {name}, which SHA256SUMS lists", "", f"git checkout -- data/results/{name}")
+                raise RecordError(f"no file {name}, which SHA256SUMS lists", "", restore(results / name))
             else:
-                _unedited(results / name, results)
+                sha256sums.require_unedited(results / name, results)
         except RecordError as error:
             found.append(str(error))
     return found

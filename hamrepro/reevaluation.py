@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hamrepro import controls, evaluate, records
-from hamrepro.errors import DataError, RecordError
+from hamrepro.errors import MissingDataError, RecordError
 from hamrepro.judging import judge_shipped
 from hamrepro.shipping import evaluate_shipped
 
@@ -78,14 +78,18 @@ def compare_all(
     wanted: Callable[[Names], bool] = lambda names: True,
     judged: Callable[[Names], bool] = lambda names: False,
 ) -> list[Row]:
-    """`compare` for every wanted record whose data are at hand, printing one line each; data not at hand are named."""
+    """`compare` for every wanted record whose data are at hand, printing one line each; data not at hand are named.
+
+    Raises:
+        DataError: data at hand that are damaged, or a variable that names a wrong folder. RecordError: see `compare`.
+    """
     rows = []
     for names in recorded():
         if not wanted(names):
             continue
         try:
             found = compare(names, quick=quick, tolerance=tolerance, judged=judged(names))
-        except DataError as error:
+        except MissingDataError as error:
             print(f"skipped {'/'.join(map(str, names))}: {error.given}")
             continue
         worst = max((abs(old - new) for _, _, old, new, _ in found if None not in (old, new)), default=0.0)

@@ -7,10 +7,9 @@ import shutil
 import time
 from pathlib import Path
 
-from hamrepro import records
 from hamrepro.cycles import BRIEF, FIRST_CYCLE, LONG, NO_MMD, RUNNING_AVERAGES, SECOND_CYCLE, SHORT
 from hamrepro.datasets import load
-from hamrepro.errors import DataError
+from hamrepro.errors import MissingDataError
 from hamrepro.face_sources import drawn
 from hamrepro.judging import recompute
 from hamrepro.presets import IN_CYCLES, NARROW, UNSHIFTED, WIDE, configure
@@ -49,7 +48,7 @@ def _in_minutes(names: tuple[str, str, str, int]) -> bool:
     return ready and names[3] == 0
 
 
-def reproduce(runs: Path = records.ROOT / "runs" / "reproduce") -> bool:
+def reproduce(runs: Path = Path("runs", "reproduce")) -> bool:
     """A live training of preset `smoke`, then the shipped seed-0 weights against their records, HALO-H judged too.
 
     The real sheets and the drawn faces are used where they are at hand, procedural Sprites always. Writes to `runs`.
@@ -89,7 +88,7 @@ def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | No
         print(f"[{number} of {len(jobs)}] {preset} {dataset} {model} seed {seed}", flush=True)
         try:
             load(dataset, "train")
-        except DataError as error:
+        except MissingDataError as error:
             print(f"   not run: {error}", flush=True)
             continue
         left = None if stop_after is None else max(1.0, stop_after - (time.monotonic() - began))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hamrepro.options import Dataset, Device, Model, Out, Preset, Runs, StopAfter
+from hamrepro.options import Dataset, Device, Model, Out, Preset, Runs, StopAfter, exit_unless
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -49,11 +49,12 @@ def quality(
     out: Out = None,
 ) -> None:
     """Seconds of training to a quality on validation characters, kept in this machine's benchmark record."""
-    from hamrepro.bench import keep, rows
+    from hamrepro.bench import keep, require_room, rows
     from hamrepro.precision import choose_device
     from hamrepro.time_to_quality import time_to_quality
 
     place = choose_device(device)
+    require_room(place, out)
     targets, options = target or ["ssim/clip/1-8>=0.95"], {"every": every, "steps": steps, "stop_after": stop_after}
     entries = time_to_quality(preset, dataset, model, targets, runs, device=device, **options)
     for name, row in rows(entries).items():
@@ -76,11 +77,12 @@ def sweep(
     memory: Annotated[float | None, typer.Option(help="GB of a job; default: the cluster's")] = None,
     partition: Annotated[str | None, typer.Option(help="of SLURM")] = None,
 ) -> None:
-    """Train and evaluate every combination as jobs of a cluster; exit 75 where some are not done."""
+    """Train and evaluate every combination as jobs of a cluster. Exit 1 where one failed, 75 where one was stopped."""
     from hamrepro.sweep import sweep as sweep_all
 
     datasets, models = dataset or ["sprites"], model or ["halo-sp", "halo-u"]
     options = {"device": device, "cluster": cluster, "parallel": parallel, "hours": hours}
     options |= {"cpus": cpus, "memory": memory, "partition": partition}
-    if not sweep_all(preset, datasets, models, range(seeds), runs, **options):
-        raise typer.Exit(75)
+    states = sweep_all(preset, datasets, models, range(seeds), runs, **options)
+    exit_unless(not any(state.startswith("failed") for state in states))
+    exit_unless(set(states) == {"done"}, 75)

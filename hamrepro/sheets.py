@@ -16,8 +16,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from hamrepro.errors import DataError
-from hamrepro.places import cache_folder, folder_of, read
+from hamrepro.errors import DataError, MissingDataError
+from hamrepro.places import cache_folder, folder_of, read, restore
 
 ATTRIBUTES = ("skin", "pants", "tops", "hair")
 
@@ -73,15 +73,16 @@ def registry() -> dict[str, str]:
     """sha256 of every pinned file, by its path in the folder of the sheets.
 
     Raises:
-        DataError: `data/registry.txt` cannot be read.
+        DataError: `data/registry.txt` cannot be read, or lacks a sheet.
     """
     try:
         lines = REGISTRY.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DataError(
-            f"{REGISTRY}: {error.strerror}", "the list of the sheets' hashes", "git checkout data"
-        ) from error
-    return dict((line.split()[0], line.split()[1]) for line in lines if line and not line.startswith("#"))
+        listed = dict((line.split()[0], line.split()[1]) for line in lines if line and not line.startswith("#"))
+        if missing := [path for path in NEEDED if path not in listed]:
+            raise ValueError(f"{missing[0]} is not in it")
+    except (OSError, ValueError, IndexError) as error:
+        raise DataError(f"{REGISTRY}: {error}", "the list of the sheets' hashes", restore(REGISTRY)) from error
+    return listed
 
 
 def stored() -> Path | None:
@@ -111,7 +112,7 @@ def locate() -> Path:
         return given
     folder = stored()
     if folder is None or not os.path.isdir(folder):
-        raise DataError(
+        raise MissingDataError(
             f"no LPC sheets: HAMREPRO_LPC is not set and {folder or 'the store of pooch'} is missing",
             "a folder with body/ hair/ legs/ torso/ feet/",
             "python -m hamrepro data fetch sprites, or set HAMREPRO_LPC, or use sprites-procedural",

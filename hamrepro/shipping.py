@@ -17,6 +17,7 @@ from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import CheckpointError, ConfigError
 from hamrepro.halo import Halo
 from hamrepro.models import build
+from hamrepro.places import restore
 from hamrepro.precision import choose_device
 from hamrepro.presets import OWN, configure, continued
 from hamrepro.train import environment, run_folder
@@ -73,7 +74,7 @@ def last_weights(
         if not shipped.exists():
             raise
         tensors, card = checkpoint.load_weights(shipped)
-        if RunConfig.from_dict(card.get("config", {})).network != config.network:
+        if _settings(shipped, card).network != config.network:
             again = f"python -m hamrepro train --model {config.model}, in a --runs folder of its own"
             raise CheckpointError(f"{shipped.name} is another network", f"{config.model} of today", again) from None
         return tensors, card.get("clips_seen", 0), card.get("train_seconds", 0)
@@ -86,10 +87,7 @@ def last_weights(
 def ship(preset: str, dataset: str, model: str, seed: int, runs: Path, weights: Path = records.WEIGHTS) -> Path:
     """Write the weights of a finished run as float16, with a card: settings, seed, data, hardware, clips and time.
 
-    Beside the folder of weights, the curve of its training: `curve_path`.
-
-    Raises:
-        CheckpointError: no finished run in the folder.
+    Beside the folder of weights, the curve of its training: `curve_path`. A `CheckpointError` without a finished run.
     """
     config = configure(preset, dataset, model)
     saved = finished(config, seed, runs)
@@ -124,25 +122,31 @@ def load_shipped(
     if not os.path.exists(path):
         shipped = [p.stem for p in sorted(weights.glob("*.safetensors"))]
         alike = [name for name in shipped if name.startswith(f"{preset}-{dataset}-")]
-        known = ", ".join(alike or shipped) or "none"
         names = f"--preset {preset} --dataset {dataset} --model {model} --seed {seed}"
-        raise CheckpointError(
-            f"no weights {path.stem}", f"one of {known}", f"python -m hamrepro train {names}, then ship"
-        )
+        known, again = ", ".join(alike or shipped) or "none", f"python -m hamrepro train {names}, then ship"
+        raise CheckpointError(f"no weights {path.stem}", f"one of {known}", again)
     tensors, card = checkpoint.load_weights(path)
-    config = RunConfig.from_dict(card.get("config", {}))
+    config = _settings(path, card)
     if (config.preset, config.dataset, config.model, card.get("seed")) != (preset, dataset, model, seed):
         given = f"the card of {path.name} says {config.preset} {config.dataset} {config.model} seed {card.get('seed')}"
-        raise CheckpointError(given, f"{preset} {dataset} {model} seed {seed}", "git checkout -- data/weights")
-    if "hardware" not in (card.get("trained_on", "hardware") or ()):
-        raise CheckpointError(f"the card of {path.name}", "what it was trained on", "git checkout -- data/weights")
+        raise CheckpointError(given, f"{preset} {dataset} {model} seed {seed}", restore(path))
     network = build(config, seed)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
         given = f"{path.name} does not fit {model}: {error}"
-        raise CheckpointError(given, "weights of this model", "git checkout -- data/weights") from error
+        raise CheckpointError(given, "weights of this model", restore(path)) from error
     return network.to(choose_device(device)).eval(), card
+
+
+def _settings(path: Path, card: dict[str, Any]) -> RunConfig:
+    """The settings on a card whose other entries are of the kinds they should be."""
+    kinds = {"data_sha256": str, "trained_on": dict, "clips_seen": int, "train_seconds": int}
+    wrong = [name for name, kind in kinds.items() if not isinstance(card.get(name, kind()), kind)]
+    if wrong or "hardware" not in card.get("trained_on", ("hardware",)):
+        given = f"the card of {path.name}: {wrong[0] if wrong else 'trained_on'}"
+        raise CheckpointError(given, "settings, data, what it was trained on and for how long", restore(path))
+    return RunConfig.from_dict(card.get("config", {}))
 
 
 def trained_on(card: dict[str, Any], clip_set: ClipSet) -> bool:
@@ -225,12 +229,19 @@ def scored(
     return {**names, "metrics": {}, **scores, "provenance": made}
 
 
+def require_room(
+    preset: str, dataset: str, model: str, seed: int, out: Path | None = None, results: Path = records.RESULTS
+) -> None:
+    """Before long work: `records.require_room` for where `record` would put it."""
+    path = out or records.record_path(preset, dataset, model, seed, results)
+    names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
+    records.require_room(path, names, results if out is None else None)
+
+
 def record(result: Result, out: Path | None = None, results: Path = records.RESULTS) -> Path:
     """Write a result to its place under the results folder and list its hash, or to a file of one's own."""
     names = (result["preset"], result["dataset"], result["model"], result["seed"])
     if out is not None:
-        if os.path.exists(out):
-            records.same_run(out, result)
         records.write(out, result)
         return out
     path = records.record_path(*names, results)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +24,7 @@ from hamrepro.presets import configure
 from hamrepro.shipping import evaluate_shipped, record, ship
 from hamrepro.tables import table_1
 
+CLUSTERS = ("slurm", "local")
 LEAVE = 150.0  # seconds a training ends before its job's limit; submitit's warning comes 90 before it
 POLL = 5.0  # seconds between looks at a job
 
@@ -91,6 +95,8 @@ def submit(todo: Sequence[Job], folder: Path, cluster: str, parallel: int, **par
     Raises:
         ConfigError: submitit is missing, or there is no such cluster here. CheckpointError: nothing can be written.
     """
+    if cluster not in CLUSTERS:
+        raise ConfigError(f"cluster {cluster!r}", " or ".join(CLUSTERS), "--cluster local")
     try:
         import submitit
     except ImportError as error:
@@ -138,9 +144,27 @@ def outcome(handle: Any, cluster: str) -> str:
         time.sleep(POLL)  # a shared file system may be late
     if result.exists() and handle.exception() is None:
         return "done" if handle.result() else "stopped; the same command goes on"
-    lines = (handle.stderr() or "").splitlines()
-    said = [line for line in lines if line.strip() and not line.startswith(("srun:", "submitit "))]
-    return f"failed: {said[-1].strip() if said else 'it wrote nothing'}"
+    lines = [line.strip() for line in (handle.stderr() or "").splitlines()]
+    said = [line for line in lines if line and not line.startswith(("srun:", "submitit "))]
+    named = [number for number, line in enumerate(said) if re.match(r"[\w.]+(Error|Exception|Interrupt)\b", line)]
+    return f"failed: {'; '.join(said[named[-1] if named else -1 :]) or 'it wrote nothing'}"
+
+
+@contextmanager
+def _ended_with_this(handles: Sequence[Any], cluster: str) -> Iterator[None]:
+    """Jobs that run here get a SIGTERM where this process does: they save, and the same sweep goes on with them."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        for handle in handles if cluster == "local" else ():
+            if not handle.done():
+                os.kill(int(handle.job_id), signal.SIGTERM)
 
 
 def sweep(
@@ -157,14 +181,14 @@ def sweep(
     cpus: int = 1,
     memory: float | None = None,
     partition: str | None = None,
-) -> bool:
-    """Submit every combination, wait, and print Table 1 of what there is then.
+) -> list[str]:
+    """Submit every combination, wait, and print Table 1 of what there is then. Jobs that run here end with the sweep.
 
     Args:
         hours, cpus, memory: of a job; memory in GB, where the cluster has no rule of its own.
 
     Returns:
-        Whether every job is done; the same call goes on with those that are not.
+        What became of each job, see `outcome`; the same call goes on with those that are not done.
 
     Raises:
         ConfigError: an unknown name or cluster, or submitit is missing.
@@ -177,11 +201,14 @@ def sweep(
         parameters |= {"mem_gb": memory} if memory else {}
         parameters |= {"slurm_partition": partition} if partition else {}
         parameters |= {"gpus_per_node": 1} if device.startswith("cuda") else {}
-    states = []
-    submitted = list(submit(todo, runs / preset / "jobs", cluster, parallel, **parameters))
-    for job, handle in zip(todo, submitted, strict=True):
-        states.append(outcome(handle, cluster))
-        print(f"{job.dataset} {job.model} seed {job.seed}: {states[-1]}", flush=True)
+    states: list[str] = []
+    submitted: list[Any] = []
+    with _ended_with_this(submitted, cluster):
+        for handle in submit(todo, runs / preset / "jobs", cluster, parallel, **parameters):
+            submitted.append(handle)
+        for job, handle in zip(todo, submitted, strict=True):
+            states.append(outcome(handle, cluster))
+            print(f"{job.dataset} {job.model} seed {job.seed}: {states[-1]}", flush=True)
     for dataset in datasets:
         print(table_1(preset, dataset, results=runs / preset / "results").to_string(), flush=True)
-    return set(states) == {"done"}
+    return states

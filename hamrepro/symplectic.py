@@ -173,8 +173,10 @@ def flow_powers(generators: Tensor, frames: int) -> Tensor:
     Returns:
         (K, 2T-1, 2d, 2d); offset o in -(T-1)..T-1 stands at index T-1+o. At least float32.
     """
-    if generators.ndim != 3 or frames < 1:
-        raise ShapeError(f"H of shape {tuple(generators.shape)}, T = {frames}", "(K, 2d, 2d) and T >= 1")
+    if generators.ndim != 3 or not len(generators) or not generators.is_floating_point():
+        raise ShapeError(f"H {generators.dtype} of shape {tuple(generators.shape)}", "real, (K, 2d, 2d), K >= 1")
+    if not isinstance(frames, int) or frames < 1:
+        raise ShapeError(f"T = {frames!r}", "a whole number >= 1")
     n, count = 2 * _half(generators), 1
     with torch.autocast(generators.device.type, enabled=False):
         h = generators if generators.dtype == torch.float64 else generators.float()

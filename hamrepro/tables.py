@@ -11,6 +11,8 @@ import pandas as pd
 
 from hamrepro import records
 from hamrepro.cells import Cell, briefly
+from hamrepro.errors import RecordError
+from hamrepro.places import restore
 
 __all__ = ["Cell", "briefly", "paper", "scorecard", "table_1", "table_2a", "table_2b", "verdict"]
 PAPER = records.DATA / "paper.json"
@@ -25,6 +27,8 @@ DATASETS = {
     "sprites": "Sprites", "sprites-procedural": "procedural Sprites (stand-in)",
     "mug": "MUG", "faces-procedural": "procedural faces (stand-in)",
 }  # fmt: skip
+PRINTED = ("table-1", "table-2a", "table-2b")
+FIELDS = {"dataset", "model", "metric", "key", "value"}
 DIGITS = {"ssim": 3, "psnr": 2, "mse": 4}
 HIGHER = {"ssim": True, "psnr": True, "mse": False, "accuracy": True, "h_y_given_x": False, "h_y": True, "is": True}
 
@@ -41,8 +45,19 @@ def label(model: str) -> str:
 
 @lru_cache(maxsize=1)
 def paper() -> dict[str, Any]:
-    """The paper's printed numbers, under our keys: {"<table>": [{dataset, model, metric, value, spread}, ...]}."""
-    return records.document(PAPER)
+    """The paper's printed numbers, under our keys: {"<table>": [{dataset, model, metric, key, value, ...}, ...]}.
+
+    Raises:
+        RecordError: the file is damaged, or lacks a table.
+    """
+    found = records.document(PAPER)
+    for table in PRINTED:
+        rows = found.get(table) if isinstance(found, dict) else None
+        if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) and r.keys() >= FIELDS for r in rows):
+            raise RecordError(
+                f"{PAPER.name}: no rows of {table}", f"rows of {', '.join(sorted(FIELDS))}", restore(PAPER)
+            )
+    return found
 
 
 def _printed(table: str, dataset: str, model: str, metric: str) -> dict[str, Any] | None:

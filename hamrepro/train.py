@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,8 @@ def _forget_rows_after(step: int, path: Path) -> None:
     """Drop what was logged after the saved step: it is about to be logged again. A torn line goes too."""
     rows = []
     for line in path.read_bytes().splitlines() if path.is_file() else []:
-        try:
+        with suppress(ValueError, KeyError, TypeError):
             rows += [line + b"\n"] if json.loads(line)["step"] <= step else []
-        except (ValueError, KeyError, TypeError):
-            continue
     checkpoint.write_atomically(path, b"".join(rows))
 
 

@@ -216,9 +216,9 @@ def replaced(name, content=b""):
     return act
 
 
-def truncated(name):
+def truncated(name, lost=40):
     def act(folder):
-        (folder / name).write_bytes((folder / name).read_bytes()[:-40])
+        (folder / name).write_bytes((folder / name).read_bytes()[:-lost])
 
     return act
 
@@ -249,6 +249,8 @@ FAULTS = {
     "a truncated frame": (truncated("turn/take 3/2.png"), "2.png cannot be read"),
     "a frame cut to its signature": (replaced("turn/take 3/2.png", b"\x89PNG\r\n\x1a\n"), "2.png cannot be read"),
     "an empty animation": (replaced("walk/3.gif"), "3.gif cannot be read"),
+    "an animation that breaks off": (truncated("walk/3.gif"), "3.gif cannot be read"),
+    "an animation without its end": (truncated("walk/3.gif", 1), "3.gif cannot be read"),
     "an animation cut to its header": (replaced("walk/3.gif", b"GIF89a\x40\0\x40\0\0\0\0"), "3.gif cannot be read"),
     "a web page called GIF": (replaced("walk/3.gif", b"<!doctype html><title>404</title>"), "3.gif cannot be read"),
     "a link to itself": (lambda f: (f / "walk" / "loop").symlink_to(f / "walk" / "loop"), "loop"),

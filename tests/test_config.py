@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hamrepro.bounds import among, decay, number, numbers, share, whole
 from hamrepro.config import ModelConfig, RunConfig, TrainConfig
 from hamrepro.errors import ConfigError
-from hamrepro.presets import DATASETS, MODELS, PRESETS, VARIANTS, configure
+from hamrepro.presets import DATASETS, MODELS, PRESETS, VARIANTS, configure, first_cycle
 
 BASE = configure("smoke", "sprites-procedural", "halo-sp")
 
@@ -32,8 +32,13 @@ def test_every_variant_changes_the_run_and_what_it_names(variant):
     dataset = "faces-procedural" if variant in ("narrow", "unshifted", "running-averages") else "sprites"
     plain, varied = (configure("laptop", dataset, name) for name in (without, f"{without}+{variant}"))
     assert plain.sha256 != varied.sha256
+    first = first_cycle(varied).training.steps
     for name, value in VARIANTS[variant].items():
-        assert getattr(varied.network if hasattr(varied.network, name) else varied.training, name) == value
+        assert (
+            first == value
+            if name == "steps"
+            else getattr(varied.network if hasattr(varied.network, name) else varied.training, name) == value
+        )
 
 
 def test_variants_add_up():
@@ -87,6 +92,52 @@ def test_the_wide_decoder_is_refused_where_it_would_change_nothing_or_be_narrowe
     with pytest.raises(ConfigError, match=r"wide") as caught:
         configure(*names)
     assert "laptop" in caught.value.expected and "faces" in caught.value.expected
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("laptop", "sprites-procedural", "halo-sp+half-hour"), ("laptop", "sprites", "dsvae+half-hour"),
+     ("fast", "sprites", "halo-sp+half-hour"), ("laptop", "mug", "halo-u+half-hour")],
+)  # fmt: skip
+def test_half_an_hour_is_of_one_preset_and_data_set(names):
+    with pytest.raises(ConfigError, match="half-hour") as caught:
+        configure(*names)
+    assert caught.value.expected == "+half-hour only of HALO on sprites, laptop"
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("halo-sp+adam+adam", "every variant once"),
+        ("halo-sp+u_sym+elliptic", "one of"),
+        ("halo-sp+long+brief", "one of"),
+        ("halo-sp+first-cycle+second-cycle", "one of"),
+        ("halo-sp+short+no-mmd", "one of"),
+        ("halo-gru+u_sym", "only of HALO"),
+        ("dsvae+long", "only of HALO"),
+        ("mocogan+k9", "not +k9"),
+        ("dsvae+first-cycle", "not +first-cycle"),
+        ("halo-sp+brief+first-cycle", "one of"),
+    ],
+)
+def test_variants_that_contradict_one_another_or_change_nothing_are_refused(model, said):
+    with pytest.raises(ConfigError) as caught:
+        configure("laptop", "sprites", model)
+    assert said in caught.value.expected
+
+
+def test_a_first_cycle_changes_nothing_where_there_is_no_other():
+    for preset, dataset in (("paper", "sprites"), ("smoke", "sprites"), ("laptop", "own:x")):
+        with pytest.raises(ConfigError, match="first-cycle"):
+            configure(preset, dataset, "halo-sp+first-cycle", 3)
+
+
+def test_half_an_hour_is_the_wide_decoder_and_every_cycle_half_as_long():
+    for cycle in ("+first-cycle", "+second-cycle", ""):
+        half, wide = (configure("laptop", "sprites", f"halo-u+{name}{cycle}") for name in ("half-hour", "wide"))
+        steps, before = wide.training.steps // 2, wide.training.continues.replace("wide", "half-hour")
+        assert half.network == wide.network
+        assert half.training == replace(wide.training, steps=steps, continues=before)
 
 
 def test_wide_is_the_decoder_of_faces_and_nothing_else():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from face_takes import FOUR, GREY, encoded, photographed, source
 
 from hamrepro import face_cache, places
 from hamrepro.errors import DataError
-from hamrepro.face_cache import Source, build, code_sha256, crop_take, open_frames, read_manifest
+from hamrepro.face_cache import Source, build, code_sha256, crop_take
 from hamrepro.face_crops import VARIANTS
+from hamrepro.face_manifest import open_frames, read_manifest
 from hamrepro.face_sources import drawn_sources, folder_sources, prepare
 from hamrepro.facs.renderer import jpeg, render_frames
 from hamrepro.mug import check
@@ -41,7 +43,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_cache_holds_every_take_and_nothing_else(whole: Path) -> None:
     manifest = read_manifest(whole)
     assert manifest is not None and set(files_of(whole)) == {"frames.npy", "manifest.json"}
-    frames = open_frames(whole)
+    frames = open_frames(whole, manifest)
     assert manifest["sha256"] == face_cache.hashlib.sha256(np.ascontiguousarray(frames).tobytes()).hexdigest()
     for take, line in zip(FOUR, manifest["takes"], strict=True):
         assert line["key"] == take.key
@@ -291,3 +293,17 @@ def write_tree_of(sources: Sequence[Source], root: Path) -> None:
         folder = root.joinpath("subjects3", person, *session, expression, name)
         frames = render_frames(int(person), expression, int(name[4:]))
         trees._write_take(folder, map(jpeg, frames))
+
+
+@pytest.mark.parametrize("place", [0, 100_000, -1])
+def test_frames_that_were_altered_are_refused(whole: Path, tmp_path: Path, place: int) -> None:
+    shutil.copytree(whole, tmp_path / "copy")
+    frames, manifest = tmp_path / "copy" / "frames.npy", read_manifest(tmp_path / "copy")
+    assert manifest is not None
+    open_frames(tmp_path / "copy", manifest)
+    data = bytearray(frames.read_bytes())
+    data[128 + place if place >= 0 else -1] ^= 1
+    frames.write_bytes(data)
+    with pytest.raises(DataError, match="was altered") as error:
+        open_frames(tmp_path / "copy", manifest)
+    assert "remove" in error.value.next_step

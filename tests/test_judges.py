@@ -14,22 +14,21 @@ from torch.nn import functional
 
 from hamrepro import checkpoint
 from hamrepro.aggregate_posterior import divergence, moments, prior_quality, pushed_prior
+from hamrepro.augmentation import box_blur, soften
 from hamrepro.batches import normalise
 from hamrepro.calibration import GATES, calibration_error, certify
 from hamrepro.dynamics import HamiltonianOperators
-from hamrepro.errors import ConfigError, DataError, JudgeError
+from hamrepro.errors import ConfigError, DataError, JudgeError, ShapeError
 from hamrepro.gaussian import Gaussian
 from hamrepro.judges import (
     SHARPENING,
     TRAINING,
     Judge,
-    box_blur,
     halve,
     heads_of,
     judge_path,
     load_judge,
     sharpen,
-    soften,
     train_judge,
 )
 from hamrepro.judging import judges_of
@@ -132,6 +131,21 @@ def test_answers_that_are_no_numbers(clip_set, some, value):
         judge.heads["skin"][-1].bias[0] = math.nan
     with pytest.raises(JudgeError, match="skin"):
         judge.probabilities(some)
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda clips: clips[0], lambda clips: clips[..., :32], lambda clips: clips[:0], lambda clips: clips[:, :0],
+    lambda clips: (clips * 100).long(), lambda clips: 127 * (clips + 1), lambda clips: clips.movedim(2, -1),
+])  # fmt: skip
+def test_clips_of_another_shape_type_or_range_are_not_judged(clip_set, some, spoil):
+    with pytest.raises(ShapeError):
+        small(clip_set).probabilities(spoil(some))
+
+
+def test_a_gate_that_is_none_is_refused(tmp_path, clip_set):
+    shipped(tmp_path, small(clip_set), clip_set, below_gate=3)
+    with pytest.raises(JudgeError, match="below_gate"):
+        load_judge(clip_set.name, weights=tmp_path)
 
 
 def test_box_blur_averages_what_is_there():

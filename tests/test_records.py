@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hamrepro import evaluate, provenance, records
+from hamrepro import evaluate, places, provenance, records, sha256sums
 from hamrepro.errors import CheckpointError, RecordError
 
 NAMES = ("smoke", "sprites", "halo-sp", 0)
@@ -115,7 +115,7 @@ def test_an_edited_record_is_refused_named_and_never_merged(results):
     path.write_text(path.read_text().replace("0.9", "0.99"))
     with pytest.raises(RecordError, match="was edited") as caught:
         records.read(*NAMES, results)
-    assert caught.value.next_step == "git checkout -- data/results/smoke/sprites/halo-sp/seed0.json"
+    assert caught.value.next_step == f"remove {path} and run the command again"
     assert len(records.faults(results)) == 1
     with pytest.raises(RecordError, match="was edited"):
         write(results, result())
@@ -225,7 +225,7 @@ def test_a_list_of_hashes_that_cannot_be_read_is_named(results, kind):
     ):
         with pytest.raises(RecordError, match="SHA256SUMS cannot be read") as caught:
             use()
-        assert "git checkout" in caught.value.next_step
+        assert "SHA256SUMS and run" in caught.value.next_step
 
 
 def test_a_record_one_may_not_read_is_a_fault(results, monkeypatch):
@@ -340,3 +340,60 @@ def test_a_committed_record_of_table_1_has_every_key_that_is_compared_with_it(pa
     for part in ("metrics", "subset"):
         if any(key.startswith(("ssim/clip", "ssim/strict")) for key in record.get(part, {})):
             assert wanted <= set(record[part]), part
+
+
+@pytest.mark.parametrize("cut", range(3))
+@pytest.mark.parametrize("there", [False, True])
+def test_a_write_cut_short_leaves_the_old_record_or_the_new_one_and_both_go_on(results, monkeypatch, there, cut):
+    path, writes, real = records.record_path(*NAMES, results), [], sha256sums.write_atomically
+    if there:
+        write(results, result(metrics={"old": entry(0.5)}))
+
+    def killed(place, data):
+        if len(writes) == cut:
+            raise KeyboardInterrupt
+        writes.append(place)
+        real(place, data)
+
+    monkeypatch.setattr(sha256sums, "write_atomically", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write(results, result(metrics={"new": entry(0.9)}))
+    monkeypatch.undo()
+    assert path.exists() is (there or cut == 2)
+    if path.exists():
+        assert ("new" in records.read(*NAMES, results)["metrics"]) is (cut == 2)
+    write(results, result(metrics={"new": entry(0.9)}))
+    assert records.read(*NAMES, results)["metrics"].keys() == ({"old", "new"} if there else {"new"})
+    assert len((results / "SHA256SUMS").read_text().splitlines()) == 1 and not records.faults(results)
+
+
+def test_room_for_a_record_is_asked_for_before_the_work(tmp_path, results):
+    names = dict(zip(("preset", "dataset", "model", "seed"), NAMES, strict=True))
+    records.require_room(tmp_path / "new" / "folder" / "out.json", names)
+    path = write(results, result())
+    records.require_room(path, names, results)
+    with pytest.raises(RecordError, match="something else"):
+        records.require_room(path, names | {"seed": 1}, results)
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(RecordError, match="was edited"):
+        records.require_room(path, names, results)
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/full"), Path("/dev/null"), tmp_path):
+        with pytest.raises(RecordError, match="is no file") as caught:
+            records.require_room(place, names)
+        assert caught.value.next_step == "another --out"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="no folder that can be written"):
+        records.require_room(tmp_path / "file" / "out.json", names)
+
+
+def test_what_is_committed_comes_back_from_the_repository_and_the_rest_is_made_anew(tmp_path, monkeypatch):
+    assert places.restore(tmp_path / "a b.json") == f"remove '{tmp_path}/a b.json' and run the command again"
+    for name in ("data", "else"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(places, "DATA", tmp_path / "data")
+    assert places.restore(tmp_path / "data" / "pins.json").startswith("pip install")
+    (tmp_path / ".git").mkdir()
+    assert places.restore(tmp_path / "data" / "pins.json") == "git checkout -- data/pins.json"
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    assert places.restore(tmp_path / "link" / "x y") == "git checkout -- 'data/x y'"

@@ -5,7 +5,7 @@ import pytest
 from tiny import TinyClips, tiny_config
 
 from hamrepro import judging, records, reproduce, shipping
-from hamrepro.errors import DataError
+from hamrepro.errors import DataError, MissingDataError
 from hamrepro.judges import judge_path
 from hamrepro.presets import PRESETS, configure
 
@@ -31,7 +31,7 @@ def retrained(monkeypatch, tmp_path):
 
     def clips(dataset, split):
         if dataset == "sprites":
-            raise DataError("no sheets", "LPC sheets", "make data")
+            raise MissingDataError("no sheets", "LPC sheets", "make data")
         return TinyClips()
 
     kinds = (
@@ -65,6 +65,15 @@ def test_retrain_leaves_weights_and_both_tables_and_does_nothing_twice(retrained
     written = {path: path.stat().st_mtime_ns for path in place.rglob("*seed*") if path.is_file()}
     assert retrain() and len(judged) == 2
     assert written == {path: path.stat().st_mtime_ns for path in written}
+
+
+def test_retrain_ends_where_data_are_damaged(retrained, monkeypatch):
+    def damaged(*names):
+        raise DataError("HAMREPRO_LPC=/nowhere is not a folder", "a folder")
+
+    monkeypatch.setattr(reproduce, "load", damaged)
+    with pytest.raises(DataError, match="nowhere"):
+        retrained[0]()
 
 
 def test_retrain_judges_what_was_only_evaluated(retrained, monkeypatch):

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
 import torch
 from tiny import TinyClips, tiny_config
+from typer.testing import CliRunner
 
 import hamrepro.sweep as sweep
 import hamrepro.time_to_quality as quality
-from hamrepro import provenance, records
+from hamrepro import checkpoint, provenance, records
 from hamrepro.errors import CheckpointError, ConfigError
+from hamrepro.scale_commands import app
 from hamrepro.train import run_folder
 
 
@@ -172,3 +179,58 @@ def test_no_cluster_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigError, match="cluster 'slurm'"):
         list(sweep.submit([], tmp_path, "slurm", 1, timeout_min=1))
+
+
+def test_jobs_that_run_here_end_with_the_sweep(tmp_path):
+    pytest.importorskip("submitit")
+    words = [sys.executable, "-m", "hamrepro", "sweep", "--preset", "laptop", "--dataset", "sprites-procedural"]
+    words += ["--model", "halo-u", "--seeds", "1", "--cluster", "local", "--runs", str(tmp_path)]
+    begun = subprocess.Popen(words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    folder = tmp_path / "laptop" / "sprites-procedural" / "halo-u+first-cycle" / "seed0"
+    until(lambda: (folder / "stats.jsonl").exists())  # made before the first step
+    begun.terminate()
+    assert begun.wait(60) == 128 + signal.SIGTERM
+    until(lambda: list(folder.glob("state-*")))
+    until(lambda: free(folder))
+
+
+def until(found, seconds=120):
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def free(folder):
+    with suppress(CheckpointError), checkpoint.lock(folder):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("cluster", ["", "debug", "SLURM"])
+def test_other_clusters_are_refused(tmp_path, cluster):
+    with pytest.raises(ConfigError, match="cluster"):
+        list(sweep.submit([], tmp_path, cluster, 1))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("x\nhamrepro.errors.DataError: a\n  expected: b\n  next: c\n",
+         "hamrepro.errors.DataError: a; expected: b; next: c"),
+        ("ValueError: first\nduring it\nKeyError: 'second'\n", "KeyError: 'second'"),
+        ("srun: error: killed\nKilled\n", "Killed"),
+        ("", "it wrote nothing"),
+    ],
+)  # fmt: skip
+def test_a_job_that_failed_says_all_of_its_fault(tmp_path, monkeypatch, said, told):
+    monkeypatch.setattr(sweep, "POLL", 0.0)
+    paths = type("Paths", (), {"result_pickle": tmp_path / "none"})
+    handle = type("Handle", (), {"paths": paths, "done": lambda self: True, "stderr": lambda self: said})()
+    assert sweep.outcome(handle, "local") == f"failed: {told}"
+
+
+@pytest.mark.parametrize(("states", "code"), [(["done"], 0), (["done", "stopped; x"], 75), (["failed: x", "done"], 1)])
+def test_how_a_sweep_ends(monkeypatch, states, code):
+    monkeypatch.setattr(sweep, "sweep", lambda *names, **options: states)
+    assert CliRunner().invoke(app, ["sweep"]).exit_code == code

@@ -67,6 +67,14 @@ def test_real_sheets_are_the_pinned_ones():
     assert all(author.split(" (AKA")[0] in sheets.CREDIT for author in authors)
 
 
+@pytest.mark.parametrize("content", ["", "# nothing\n", "body/male/light.png\n", "one two three\n"])
+def test_a_registry_without_a_sheet_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str):
+    (tmp_path / "registry.txt").write_text(content)
+    monkeypatch.setattr(sheets, "REGISTRY", tmp_path / "registry.txt")
+    with pytest.raises(DataError, match=r"registry\.txt"):
+        sheets.registry.__wrapped__()
+
+
 def test_missing_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(sheets, "REGISTRY", tmp_path / "registry.txt")
     with pytest.raises(DataError, match=r"registry\.txt.*No such file"):

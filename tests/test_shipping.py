@@ -13,7 +13,7 @@ from test_records import result
 from tiny import TinyClips, run_tiny, tiny_config
 
 from hamrepro import checkpoint, curves, records, reevaluation, shipping
-from hamrepro.errors import CheckpointError, ConfigError, NonFiniteError, RecordError
+from hamrepro.errors import CheckpointError, ConfigError, DataError, MissingDataError, NonFiniteError, RecordError
 from hamrepro.train import run_folder
 
 CONFIG = tiny_config(steps=2)
@@ -93,7 +93,9 @@ def test_the_curve_lies_beside_the_weights(finished, weights):
     assert float(lines[-1].split(",")[lines[0].split(",").index("loss")]) == round(rows[-1]["loss"], 5)
 
 
-@pytest.mark.parametrize("rows", [None, b"", b'{"step": 25', b"[]"])
+@pytest.mark.parametrize(
+    "rows", [None, b"", b'{"step": 25', b"[]", b'{"step": "x"}', b'{"step": 1}\n{"other": 1}', b'{"step": 1}\n3']
+)
 def test_without_its_curve_a_run_is_not_shipped_and_nothing_is_replaced(finished, weights, path, rows):
     stats = run_folder(finished, CONFIG, 0) / "stats.jsonl"
     kept, before = stats.read_bytes(), path.read_bytes()
@@ -328,3 +330,28 @@ def test_a_name_too_long_for_a_file_is_not_shipped(weights):
 def test_a_trivial_row_has_no_preset_and_no_seed(names):
     with pytest.raises(ConfigError, match="no training"):
         shipping.evaluate_shipped(*names)
+
+
+@pytest.mark.parametrize(("error", "left_out"), [(MissingDataError, True), (DataError, False)])
+def test_records_are_left_out_where_data_are_missing_and_not_where_they_are_damaged(
+    recorded, monkeypatch, capsys, error, left_out
+):
+    def refuse(*names):
+        raise error("no sheets")
+
+    monkeypatch.setattr(shipping, "load", refuse)
+    if left_out:
+        assert reevaluation.compare_all(quick=False, tolerance=0.0) == []
+        assert "skipped smoke/sprites-procedural/halo-u/0: no sheets" in capsys.readouterr().out
+    else:
+        with pytest.raises(DataError, match="no sheets"):
+            reevaluation.compare_all(quick=False, tolerance=0.0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"data_sha256": 7}, {"clips_seen": "many"}, {"train_seconds": [1]}, {"trained_on": 3}]
+)
+def test_a_card_of_the_wrong_kinds_is_refused(weights, path, wrong):
+    rewrite(path, **wrong)
+    with pytest.raises(CheckpointError, match=next(iter(wrong))):
+        load(weights)

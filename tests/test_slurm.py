@@ -161,10 +161,10 @@ def test_what_is_cancelled_or_warned_goes_on_to_the_same_bytes(jobs):
     assert whole(jobs) == [True, True]
 
 
-def test_a_job_that_dies_ends_the_wait_and_the_sweep_with_75(cluster, tmp_path, monkeypatch):
+def test_a_job_that_dies_ends_the_wait_and_the_sweep_with_1(cluster, tmp_path, monkeypatch):
     handles = submitted(tmp_path, "dies")
     monkeypatch.setattr(sweep, "jobs", lambda *names, **options: [Tiny(str(tmp_path), "dies")])
     monkeypatch.setattr(sweep, "submit", lambda *names, **options: handles)
     monkeypatch.setattr(sweep, "table_1", lambda *names, **options: type("Table", (), {"to_string": str})())
     ended = command(tmp_path)
-    assert ended.exit_code == 75 and "dies seed 0: failed: " in ended.output
+    assert ended.exit_code == 1 and "dies seed 0: failed: " in ended.output
