@@ -12,7 +12,7 @@ from hamrepro.datasets import load
 from hamrepro.errors import MissingDataError
 from hamrepro.face_sources import drawn
 from hamrepro.judging import recompute
-from hamrepro.presets import IN_CYCLES, NARROW, UNSHIFTED, WIDE, configure
+from hamrepro.presets import HALF_HOUR, IN_CYCLES, NARROW, UNSHIFTED, WIDE, configure
 from hamrepro.reevaluation import compare_all
 from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train
@@ -82,7 +82,7 @@ def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | No
     """
     began, jobs = time.monotonic(), [(d, m, s) for d, models, seeds in EXPERIMENTS for m in models for s in seeds]
     jobs = [job for job in jobs if preset in IN_CYCLES or not OF_CYCLES & {*job[1].split("+")}]
-    jobs = [job for job in jobs if preset == "laptop" or not {NARROW, WIDE} & {*job[1].split("+")}]
+    jobs = [job for job in jobs if preset == "laptop" or not {NARROW, WIDE, HALF_HOUR} & {*job[1].split("+")}]
     weights, results = runs / preset / "weights", runs / preset / "results"
     for number, (dataset, model, seed) in enumerate(jobs, 1):
         print(f"[{number} of {len(jobs)}] {preset} {dataset} {model} seed {seed}", flush=True)
