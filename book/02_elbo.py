@@ -78,7 +78,7 @@ torch.set_default_dtype(torch.float64)
 # - **$f$ is linear and Hamiltonian** ({doc}`next chapter <03_symplectic>`): everything non-linear is left to $\phi$.
 #
 # The paper writes $\mathbf s = [\mathbf p, \mathbf q]$ in Eq. (3), $(\mathbf q, \mathbf p)$ after Eq. (7) and
-# $[\mathbf q, \mathbf p]$ in Eq. (12). With its $\mathbf J$ only the latter is right ([D2](#d2)).
+# $[\mathbf q, \mathbf p]$ in Eq. (12). With its $\mathbf J$ the order of Eq. (3) is wrong, the other two are one and right ([D2](#d2)).
 #
 # (paper-figure-1)=
 # **Figure 1.** From clip to latent trajectory and back. The state is inferred at one frame $t$, and the operator
@@ -247,8 +247,9 @@ SVG(schematics.graphs())
 # The prior is put on $\mathbf s_1$, and carried to frame $t$ it is
 # $\mathcal N(\mathbf 0,\ e^{(t-1)\mathbf H} e^{(t-1)\mathbf H^\top})$. That is $\mathcal N(\mathbf 0, \mathbf I)$ at every $t$
 # only if the flow is a rotation, that is for skew-$\mathbf H$. For a general $\mathbf H$, comparing $q(\mathbf s_t)$ with
-# $\mathcal N(\mathbf 0, \mathbf I)$ at a random $t$ is a choice of model, not a consequence: the prior says that *every*
-# frame looks like a draw from the unit Gaussian. The plot shows how far a flow takes the other reading.
+# $\mathcal N(\mathbf 0, \mathbf I)$ at a random $t$ is a choice, not a consequence: for each $t$ it is the bound of
+# another model, whose prior is the unit Gaussian at *that* frame, and what is trained is the average of these $T$ bounds, which is
+# a bound for the even mixture of the models. The plot shows how far a flow takes the other reading.
 # ```
 
 # %% mystnb={"image": {"alt": "Largest variance of the prior carried along the flow"}} tags=["nbval-ignore-output"]
@@ -287,7 +288,7 @@ pd.DataFrame({"equals torch.distributions": (q.kl() - exact).abs() < 1e-12,
 # %% [markdown]
 # Now Eqs. (18) to (25), line by line. With a *linear* decoder HALO is a linear Gaussian model
 # ({doc}`15_reference`, `linear_gaussian`), and every distribution above can be written down. A clip of five frames and four
-# pixels, two operators of each family, codes drawn at random: what holds for skew-$\mathbf H$ and not for $\mathbf H$ is the step
+# pixels, one operator of each family with two positions, codes drawn at random: what holds for skew-$\mathbf H$ and not for $\mathbf H$ is the step
 # that the note above calls a choice.
 
 # %%
@@ -354,15 +355,15 @@ pd.DataFrame({"nats per clip": prices}).T
 # %% [markdown]
 # That is the exchange rate between picture and code. A latent number is worth its KL only while it removes more squared
 # error than that: near an MSE of $0.0005$ the *whole* clip costs under 100 nats, and every nat spent on $\mathbf z$,
-# $\mathbf q$ and $\mathbf p$ is felt. The terms of every training run are recorded one by one, in nats, and shown in
-# {doc}`training <05_training>`.
+# $\mathbf q$ and $\mathbf p$ is felt. The terms of nearly every recorded training are kept one by one, in nats; {doc}`training <05_training>`
+# shows those of one.
 
 # %% [markdown]
 # ## In short
 #
 # - One vector for who, one free point of phase space for what; every other frame follows by a linear map.
 # - Because the map keeps volume, it leaves no trace in the bound: four terms, three of them closed formulas.
-# - The derivation is exact for skew-$\mathbf H$. For $\mathbf H$ it takes every frame for a draw from the unit Gaussian, which is a choice.
+# - The derivation is exact for skew-$\mathbf H$. For $\mathbf H$ it averages $T$ models, which differ in the frame whose prior is the unit Gaussian.
 # - The picture term and the codes are paid in the same coin, nats, and the rate of exchange is set by the unit variance.
 
 # %% [markdown]

@@ -167,7 +167,7 @@ pd.DataFrame({
 #
 # Read as the complex matrix $\mathbf S + i\mathbf A$, this is skew-Hermitian: the algebra is $\mathfrak u(d)$, of dimension
 # $d^2$. The paper counts $(d^2-d)/2$, which is the dimension of $\mathfrak{so}(d)$, that is $\mathbf A = 0$; the authors'
-# released code sets $\mathbf S = 0$ instead, $d(d+1)/2$ numbers, a set that is not closed under the bracket
+# released code sets $\mathbf S = 0$ instead, $d(d+1)/2$ numbers, a set that for $d > 1$ is not closed under the bracket
 # ([D1](#d1)). The dimensions below are ranks, computed by pushing a basis of all matrices through the library's
 # parametrisations.
 
@@ -401,7 +401,7 @@ pd.DataFrame(rows)
 # ```
 #
 # Every operator has such symmetries: its own odd powers, $\mathbf H, \mathbf H^3, \dots, \mathbf H^{2d-1}$, are in $\sp(2d)$ and commute
-# with it. With different frequencies they give $d$ independent conserved quantities, and their combinations are the energies of
+# with it. With frequencies that differ from each other and from zero they give $d$ independent conserved quantities, and their combinations are the energies of
 # the single modes. So a learned operator does not conserve *something*: it conserves as many numbers as its subspace
 # has positions. Below, for the operator learned for the walk, three of them, and one form that is no symmetry's.
 
@@ -421,8 +421,8 @@ axis.legend(ncols=4, loc="upper center");
 # ### Phase portraits and spectra
 #
 # What each operator does, mode by mode. Left, the spectra: eight frames a period is $2\pi/8$ radians per frame and its
-# multiples, the dotted lines, and that is where a model trained on one period of a cycle should have put its modes. Most are there; a mode beside the lines
-# carries little, or drifts. Right, one
+# multiples, the dotted lines, and that is where a model trained on one period of a cycle should have put its modes. Most are there; what those beside
+# the lines carry is not measured here. Right, one
 # orbit of each operator, seen in the plane of its mode nearest to one turn a clip: 16 frames as points, the flow between them
 # as a line, since $e^{t\mathbf H}$ has no need of whole frames. Where the second eight points lie on the first, frame 9 is
 # frame 1.

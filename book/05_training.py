@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Training
 #
-# The paper's recipe is one line: Adam, learning rate $2 \times 10^{-4}$, 24 clips a step, on one GPU. How long, at which betas
+# The paper's recipe is one line: Adam, learning rate $2 \times 10^{-4}$, 24 clips a step, on GeForce RTX 2080 GPUs. How many, how long, at which betas
 # and with which schedule it does not say ([D6](#d6)). This chapter states what is run here, shows a whole training live, and
 # accounts for the ones whose results are shown in the rest of the book.
 
@@ -48,7 +48,7 @@ pd.set_option("display.width", 160, "display.max_columns", 12)
 # ## Five presets
 #
 # `paper` is the printed recipe, `official` the same with the release's betas, its KL of all frames and the shape of its decoder, `laptop` the best that was
-# found for an hour or two of one CPU core (the slowest of its recorded runs took four), `fast` the recipe of `laptop` on the networks of `paper`, for a GPU
+# found for two to four hours of one CPU core beside other work (its six recorded runs of HALO on Sprites took 100 to 253 minutes), `fast` the recipe of `laptop` on the networks of `paper`, for a GPU
 # ({doc}`17_scale`), and `smoke` half a minute to see that everything works. Every model of a
 # table, baseline or not, is trained with the same preset: same trunk and, but for MoCoGAN, batch and optimiser. Numbers of steps differ, and the baselines see three to five times fewer clips than HALO
 # with all its cycles ({doc}`11_baselines`). What a field means stands in `hamrepro.config` ({doc}`15_reference`).
@@ -94,7 +94,7 @@ pd.Series({"clips (B, T, 3, 64, 64)": str(tuple(batch.clips.shape)),
 # %% [markdown]
 # ## A whole training, live
 #
-# Preset `smoke` on the stand-in, from nothing, seen on one fixed batch. The left plot is what is minimised; the right one is
+# Preset `smoke` on the stand-in, from nothing, seen on one fixed batch. The left plot is minus the bound, of which training minimises an estimate ([D15](#d15), [D17](#d17), [D18](#d18)); the right one is
 # the number to watch, the largest real part among the eigenvalues of each operator ({doc}`03_symplectic`): zero means that the flow of that action neither
 # grows nor shrinks.
 
@@ -211,7 +211,7 @@ for axis in (left, right):
 #
 # On a CPU the two levers are bfloat16 with channels-last convolutions, where a two-second measurement at the start says
 # that it pays (the decision is kept in the run's `environment.json`), and **one thread per run**: two seeds side by side, one
-# thread each, are faster than one seed with two threads as soon as anything else uses a core. On a GPU the whole data set
+# thread each, are 1.1 to 1.4 times as fast as one after the other with two threads ({doc}`19_speed`), and where anything else uses a core, far more. On a GPU the whole data set
 # is 29 MB of layers on the device; batches are composited there, and nothing waits for a loader. The same command runs on
 # both:
 #

@@ -72,8 +72,8 @@ figures.show("figure-8", preset, model, seed, figures.LIVE[:1])
 #
 # - **Frame 1** should be the same picture in every row: three decodings of one image. Where they differ, the state of that operator
 #   says something about the image that the others do not.
-# - **Frames 9 to 16**, in the lower block, should repeat frames 1 to 8. The operators were never told that the cycle closes after eight frames, other
-#   than by what they were trained on ([D13](#d13)); drift between the halves is the dynamics' error alone.
+# - **Frames 9 to 16**, in the lower block, should repeat frames 1 to 8. That the cycle closes after eight frames, the operators were told by
+#   what they were trained on alone: windows from any phase of it ([D13](#d13)), and frames of up to sixteen periods ([D20](#d20)); drift between the halves is the dynamics' error alone.
 # - **Clothes and hair** should be the same all along a row: they are decoded from one and the same $\mathbf z$.
 # - **The phase.** Every image is the first frame of a clip. Spellcast and slash begin in nearly the same pose, so either operator can start
 #   from the other's picture. A stride has no counterpart in a spell: where in its cycle an operator starts from a picture of another action,
@@ -117,5 +117,5 @@ pd.DataFrame(rows).T.rename_axis(["figure", "n"])
 
 # %% [markdown]
 # The characters of the stand-in have other clothes under the same numbers; the table names those of the real sheets. Who suspects that the
-# rule itself was chosen finds 36 further images under every operator and 12 further swaps, good and bad as they come, in
+# rule itself was chosen finds 36 further images under every operator, and 24 of them as 12 swaps, good and bad as they come, in
 # {doc}`20_every_clip`.

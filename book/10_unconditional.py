@@ -86,7 +86,7 @@ tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # Here $H(y)$ is a real question for HALO: the three actions are asked for equally often, but from which side the character is seen is the
-# prior's choice. $\ln 9 = 2.197$ says evenly from all three. $n$ is the number of clips drawn.
+# prior's choice. $\ln 9 = 2.197$ says evenly from all three. $n$ is the number of clips of one draw; MoCoGAN, which needs no clip to begin with, was drawn five times.
 #
 # ### Faces
 
@@ -101,6 +101,6 @@ for data in ("mug", "faces-procedural"):
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
-# Chance is 0.167. On the stand-in HALO was asked for 18 clips only, whose intervals reach from a fifth or a tenth to a half: little more can be said than that it often does something else
+# Chance is 0.167. On the stand-in HALO was asked for 18 clips only (MoCoGAN for 144, five times), whose intervals reach from a fifth or a tenth to a half: little more can be said than that it often does something else
 # than was asked. On takes, which have no cycle, states from the prior were never met in training ([D19](#d19)). {doc}`07_disentanglement`, *Or fit the prior to
 # the encoder*, asks for the same actions with states that were.

@@ -58,7 +58,7 @@ torch.set_default_dtype(torch.float64)
 # **D6. What the paper does not say about training.** Number of steps, Adam's betas, schedule. Preset `paper` is Adam
 # {cite:p}`kingma2015adam` at $2 \times 10^{-4}$, betas (0.9, 0.999), constant rate, batch 24, and 300,000 steps, the 800 epochs of the
 # release; preset `official` has the release's betas, (0.5, 0.999), too. Presets `laptop` and `fast` are trained otherwise, with Muon on the matrices and a rate that rises and falls
-# ({doc}`05_training`), and `laptop` with a twenty-fifth of the numbers.
+# ({doc}`05_training`), and `laptop` with a twenty-sixth of the numbers.
 #
 # (d7)=
 # **D7. The momentum's window** is $w = 4$ frames, the kernel of Table 5: the reference frame and the three before it, never
@@ -74,7 +74,7 @@ torch.set_default_dtype(torch.float64)
 # by `take` and by `subject`. An identity accuracy of 0.998 can only be had where test subjects were seen in training.
 #
 # (d10)=
-# **D10. The judges.** On Sprites: nine action-views, and apart from that three actions, three views, four attributes. The
+# **D10. The judges.** On Sprites: one head of nine action-views, off which action and view are read, and four of attributes. The
 # paper's $H(y) = 2.009 > \ln 3$ shows that its judge had more than three classes.
 #
 # (d11)=
@@ -93,7 +93,7 @@ torch.set_default_dtype(torch.float64)
 #
 # (d14)=
 # **D14. Where the operators start.** $d$ uncoupled oscillators, frequencies spread over $(0, \pi)$ radians per frame: a
-# positive definite energy, with no real eigenvalue ({doc}`03_symplectic`). The release's random orthogonal start is the
+# positive definite energy, so no eigenvalue off the imaginary axis ({doc}`03_symplectic`). The release's random orthogonal start is the
 # option `start="random"`.
 #
 # (d15)=
@@ -114,7 +114,7 @@ torch.set_default_dtype(torch.float64)
 #
 # (d18)=
 # **D18. A rising KL weight.** In presets that say so, the weight of the KL terms rises from 0 to 1 over the first part of a run;
-# what is reported is always the bound with weight 1.
+# what tables report is the bound with weight 1; the `loss` of a curve is weighted.
 #
 # (d19)=
 # **D19. A second cycle, with states from the prior.** Protocol A draws $\mathbf s_1$ from $\mathcal N(\mathbf 0, \mathbf I)$, but nothing in Eq. (17)
@@ -131,7 +131,7 @@ torch.set_default_dtype(torch.float64)
 # x)\,\|\,p(\mathbf z)].$$
 #
 # From three frames of the eight, which `laptop` draws, the phase is chosen on those three, and the estimate is optimistic; it serves training alone.
-# (The shipped runs that compute in bfloat16 compared the phases in it, too, and in about one clip of ten took another one, nearly as good; they are compared in float32 now.)
+# (The shipped runs that compute in bfloat16 compared the phases in it, too, and in about one clip of ten took another one, nearly as good (not recorded); they are compared in float32 now.)
 # No label but $u$ is used, and no judge. It needs a cycle (D13) and is off where there is none. The variant `+first-cycle` is the
 # model before it; both are in the tables of {doc}`06_generation`. When the states come in matters. From the prior in the
 # middle of a single cycle they do little: content still tells the action then, and the decoder asks it, not the state, which
@@ -187,11 +187,11 @@ torch.set_default_dtype(torch.float64)
 # $\mathbf z$, eight a clip, as the decoder does: a posterior mean may tell what its noise then hides, and does. In training its cross-entropy is logged; at
 # $\ln K$ = 1.099 nats there is nothing left to be told. It needs no label but $\mathbf u$, and is no part of the model that draws.
 # The variant `+second-cycle` is the model before it. The shipped weights of `halo-u+k9` and those for procedural Sprites end with the second cycle, too; of `+second-cycle` itself
-# only the two runs that fail are shipped.
+# only the two runs whose content tells the action ({doc}`07_disentanglement`) are shipped.
 #
 # (d25)=
 # **D25. Faces: clips moved, and longer windows after the first cycle.** In presets `laptop` and `fast` HALO trains on clips of faces that are moved as a whole, by up to two pixels
-# down and right or up and left, their edges repeated; and after a first cycle on the paper's windows of 8 frames two more follow, of five and of six steps for every eighteen at half of the
+# up or down and, apart from that, left or right, their edges repeated; and after a first cycle on the paper's windows of 8 frames two more follow, of five and of six steps for every eighteen at half of the
 # rate, on random windows of 16, as many as Table 1 scores. (The unsupervised line of models trains on MUG with 15.) The reason is in {doc}`21_faces`: moved clips make drawings of
 # new takes better, and what is drawn better must also be right beyond the window, where nothing but the flow holds it. The variants `+first-cycle` and `+second-cycle` are the model before
 # the second cycle and before the third; `+unshifted` has one cycle and clips where they are. The baselines of Table 2 have none of it.
@@ -282,7 +282,7 @@ pd.DataFrame({order: map(bool, both) for order, both in holds.items()},
 # ### The KL at a random frame
 #
 # Eqs. (20) and (21) let any frame take the place of the first. The prior of that frame is then the first one's, carried along:
-# how far from $\mathcal N(\mathbf 0, \mathbf I)$ it has gone, in nats, is what the bound leaves out where the flow is no rotation
+# how far from $\mathcal N(\mathbf 0, \mathbf I)$ it has gone, in nats, says how unlike the two are where the flow is no rotation; what that does to the bound depends on $q$
 # ([D8](#d8)). For skew-$\mathbf H$ it is nothing.
 
 # %%

@@ -160,8 +160,8 @@ paths = animate(network, test, folder / "animations")
 #
 # ## What it costs
 #
-# Every clip is 64×64 by the time it is trained on, so a step costs what it does on Sprites or on faces, by the number of labels. A folder gets the first cycle alone, since
-# the second needs clips that are cycles ([D19](#d19)). That cycle as recorded, the clock's minutes beside other work; a run of several cycles counts them all, and those of faces began on a GPU:
+# Every clip is 64×64 by the time it is trained on, so a step costs what it does on Sprites or on faces, by the number of labels. A folder gets the first cycle alone: the later
+# ones of Sprites need clips that are cycles ([D19](#d19)), and those of faces were made for faces ([D25](#d25)). That cycle as recorded, the clock's minutes beside other work; a run of several cycles counts them all, and those of faces began on a GPU:
 
 # %%
 rows = {}

@@ -13,8 +13,8 @@
 # from the record that `python -m hamrepro bench` leaves for a machine. There each fast path runs by turns with a **slow
 # reference** in one process, so that a busy neighbour slows both: the same mathematics in float32, maps in the usual layout,
 # one matrix exponential for every offset, sprites composited with Pillow. The test suite compares the two in float64, value
-# and gradient, and fails when a ratio falls by more than a fifth. A machine is named after its GPU, or else after its processor, of
-# which two cores were used, and its widest units.
+# and gradient, and fails when one of three ratios (the flow, its blocks, the batch) falls by more than a fifth. A machine is named after its GPU, or else after its processor
+# and its widest units; two cores were used, but one where a record names one thread.
 
 # %% tags=["hide-input"]
 import pandas as pd
@@ -116,14 +116,14 @@ pd.DataFrame(runs).T if runs else measured("levers/")
 # times as high, of which the step reaches a quarter: what a product costs is then little beside batch norms and activations, which wait for memory, and Muon's products.
 #
 # *Four times* was the mark set for two cores and preset `laptop`, whose steps have 48 clips. The processor with AMX is past it, at six times. On steps of 8 clips, of which the other two records are, it was at 3.2 (a record since replaced), since Muon's products cost the same
-# whatever the batch and the reference has to pay them as well; what those two would do with 48 was not run. Memory that is kept counts at 48 clips and hardly at 8.
+# whatever the batch and the reference has to pay them as well; what those two would do with 48 was not run. What memory that is kept gave there, 1.3 at 48 clips, is within the spread of five turns; at 8 clips on the others it gave nothing.
 #
 # The first kind also brought a fault to light. `torch.optim.Muon` orthogonalises in bfloat16 whatever the run computes in. The largest
-# matrix of preset `laptop`, 512×4,096, costs 22 GFLOP a step, which at that rate is half a minute. Here Muon multiplies in the precision of
+# matrix of preset `laptop`, 512×4,096, costs 23 GFLOP a step, which at that rate is half a minute. Here Muon multiplies in the precision of
 # the run.
 #
-# Other changes, each alone: the step as it is with the change and, as *slow reference*, without it. Fused updates and an
-# unread loss cost nothing to have and are always on; a transposed convolution can be written as a plain one with four times the
+# Other changes, each alone: the step as it is with the change and, as *slow reference*, without it. An unread loss
+# costs nothing to have and is always on; fused updates are on where there is a GPU, and gave nothing here; a transposed convolution can be written as a plain one with four times the
 # channels, at 36 multiplications for 25; a compiler fuses what lies between the convolutions, and takes its time before
 # the first step. The last row is not about one step: as many trainings as cores, of one thread each, against one
 # training on all of them. Muon and the learning rate's cycle make steps not quicker but fewer; they show in the time to
@@ -193,8 +193,8 @@ pd.DataFrame(growth).T if growth else measured("growth/")
 # %% [markdown]
 # ## Time to quality
 #
-# Steps per second mean little if more of them are needed. `python -m hamrepro quality` trains on 900 characters until frames of
-# 100 others reach a target, with several seeds, and counts the seconds of training alone; looking at the model is not counted.
+# Steps per second mean little if more of them are needed. `python -m hamrepro quality` trains on 900 characters until the frames of 50 clips,
+# one each of 50 others, reach a target, with several seeds, and counts the seconds of training alone; looking at the model is not counted.
 # The test characters are never looked at.
 
 # %%
@@ -218,7 +218,7 @@ pd.DataFrame(quality) if quality else Markdown("Not run yet: `python -m hamrepro
 # %% [markdown]
 # The mark set for two idle cores is 0.95 in eight minutes. **Two cores with AMX are there in six and a half**, with a cycle of 1,100 steps, of which
 # they need some 800. On the kind without bfloat16 a cycle that fits into the eight minutes, 240 steps, ends far below it. What longer ones
-# gave, on the fixed share of the test clips:
+# gave, on whichever processor (3,000 steps in bfloat16; of the 750 the record does not say), on the fixed share of the test clips:
 
 # %%
 longer = {f"{configure('laptop', 'sprites', name).training.steps:,} steps":
@@ -227,6 +227,6 @@ longer = {f"{configure('laptop', 'sprites', name).training.steps:,} steps":
 pd.Series(longer, name="SSIM, frames 1–8").to_frame()
 
 # %% [markdown]
-# 750 steps of 48 clips, those of `+brief`, took half an hour of one core there, and it is not only the steps that differ: from the same seed 750 of them
+# 750 steps of 48 clips, those of `+brief`, took half an hour of one core, and it is not only the steps that differ: from the same seed 750 of them
 # gave 0.938 in bfloat16 and 0.931 in float32, on 200 clips of validation characters (one run each, not recorded). Smaller batches are no way around it: half as many clips a step, and five steps for three,
 # came to the same quality in somewhat more time (one run, not recorded), since Muon's products cost the same whatever the batch.

@@ -54,8 +54,10 @@ class Cell:
                 continue
             entry, (metric, asked, _) = entries.get(key, {"value": None}), key.split("/")
             if entry["value"] is None:
-                scored = any(other.startswith(f"{metric}/{asked}/") for other in entries)
-                why = f"not applicable: {entry['why']}" if entry.get("why") else "not applicable"
+                told = [e for other, e in entries.items() if other.split("/")[1:2] == [asked] and e["value"] is None]
+                scored = told or any(other.startswith(f"{metric}/{asked}/") for other in entries)
+                reason = next((e["why"] for e in (entry, *told) if e.get("why")), "")
+                why = f"not applicable: {reason}" if reason else "not applicable"
                 self.missing = self.missing or (why if scored else f"not run: no {metric} under {asked}")
                 continue
             self.values.append(entry["value"])

@@ -31,6 +31,7 @@ def trainings(results: Path = records.RESULTS, weights: Path = records.WEIGHTS) 
         except RecordError:
             continue
         origin = record["provenance"]
+        scored = any(key.startswith("ssim/") for key in record["metrics"])
         if not origin.get("train_seconds"):
             continue
         card: dict[str, Any] = {}
@@ -42,7 +43,7 @@ def trainings(results: Path = records.RESULTS, weights: Path = records.WEIGHTS) 
             "model": label(model), "seed": seed,
             "clips seen": f"{origin['clips_seen']:,}" if origin.get("clips_seen") else "",
             "training, min": _minutes(origin["train_seconds"]),
-            "Table 1, min": _minutes(origin.get("evaluate_seconds") if record["metrics"] else None),
+            "Table 1, min": _minutes(origin.get("evaluate_seconds") if scored else None),
             "threads": card.get("threads", ""), "precision": card.get("precision", ""), "machine": origin["hardware"],
         })  # fmt: skip
     names = ["preset", "data", "model", "seed", "clips seen", "training, min", "Table 1, min", "threads", "precision"]
