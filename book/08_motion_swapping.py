@@ -92,7 +92,8 @@ def under_c(data, models, metric="accuracy"):
         cells = {head: tables.Cell(place, data, name, f"{metric}/C/{key}", "shown")
                  for head, key in asked.items()}  # fmt: skip
         texts = {head: cell.text(clips=False) for head, cell in cells.items()}
-        texts["all right in R"] = tables.Cell(place, data, name, f"{metric}/R/both", "subset").text(clips=False)
+        kept = tables.Cell(place, data, name, f"{metric}/R/both", "subset")
+        texts["all right in R"] = "·" if place == "any" else kept.text(clips=False)
         rows[tables.LABELS[name]] = {"n": cells["action of i"].n or "·", **texts}
     return tables.briefly(pd.DataFrame(rows).T)
 
