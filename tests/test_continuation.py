@@ -16,7 +16,7 @@ from hamrepro.models import build
 from hamrepro.presets import configure, continued, first_cycle
 from hamrepro.train import run_folder, train
 
-FIRST = tiny_config(model="halo-u+first-cycle", steps=3)
+FIRST = replace(tiny_config(model="halo-u", steps=3), model="halo-u+first-cycle")
 SECOND = replace(
     FIRST, model="halo-u", training=replace(FIRST.training, continues=FIRST.model, steps=2, prior_states=0.5, periods=3)
 )

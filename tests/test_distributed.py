@@ -59,7 +59,7 @@ def work(folder):
 
 def cycles(folder):
     """Two cycles of three steps, a save of the first process taking a while."""
-    first = tiny_config(model="halo-u+first-cycle", steps=3, batch=4)
+    first = replace(tiny_config(model="halo-u", steps=3, batch=4), model="halo-u+first-cycle")
     second = replace(first, model="halo-u", training=replace(first.training, continues=first.model))
     save = checkpoint.save_state
     checkpoint.save_state = lambda *given: (time.sleep(1), save(*given))
