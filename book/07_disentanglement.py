@@ -482,7 +482,7 @@ asked = {"C, all right": "accuracy/C/both", "C, in phase": "in-phase/C/all", "B,
          "A, 3-way": "accuracy/A/3way", "A-fitted, 3-way": "accuracy/A-fitted/3way",
          "z read, linear": "leakage/content/linear", "network": "leakage/content/mlp"}  # fmt: skip
 rows = {}
-for variant in ("+first-cycle", "", "+wide+first-cycle", "+wide+no-mmd", "+wide", "+half-hour"):
+for variant in ("+first-cycle", "", "+wide+first-cycle", "+wide+no-mmd", "+wide+short", "+wide", "+half-hour"):
     name = f"halo-sp{variant}"
     place = preset, "sprites", name
     cells = {head: tables.Cell(*place, key, "subset", seed=seed) for head, key in asked.items()}
@@ -492,7 +492,7 @@ tables.briefly(pd.DataFrame(rows).T)
 # %% [markdown]
 # With one seed, the wider decoder alone does what the recipe needs two more cycles for, and draws better, too: swaps are right, seven in eight of them in phase ({doc}`08_motion_swapping`), the content tells the action to no reader, the view has left the motion, and with a prior that is
 # fitted every action that is asked for is seen. What it leaves to the second cycle is A under $\mathcal N(\mathbf 0, \mathbf I)$, where the decoder is shown what no encoder gives. Nine hundred steps with such states and without the discrepancy (`+no-mmd`) are nearly enough for that; the narrow decoder stays at
-# 0.769 without it. Then the content tells the action again, to either reader in about half of the clips, though no swap suffers. With [D21](#d21) and [D24](#d24), all cycles (`+wide`), it tells little more than chance, and A is as good as any. So what they mend is a want of channels before it is a want of the bound:
+# 0.769 without it. Then the content tells the action again, to either reader in about half of the clips, though no swap suffers. With [D21](#d21) in those steps (`+short`), or with it and [D24](#d24) through all cycles (`+wide`), it tells little more than chance, and A is as good as any. So what they mend is a want of channels before it is a want of the bound:
 # a decoder that has them separates without, and needs them for the reader's sake. Channels alone are not it, either. With half of the steps of every cycle (`+half-hour`) swaps are no better than with the narrow decoder. One seed each is a hint, no finding;
 # the tables keep the narrow decoder, with which three seeds and every baseline were trained.
 #

@@ -33,7 +33,7 @@ EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            ("dsvae", "s3vae", "cdsvae", "skd", "mocogan"), (0,)),
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites",            _each(FIRST_CYCLE, SHORT, NO_MMD), (0,)),
-    ("sprites",            tuple(f"halo-sp+{name}" for name in (f"{WIDE}+{FIRST_CYCLE}", f"{WIDE}+{NO_MMD}")), (0,)),
+    ("sprites",            tuple(f"halo-sp+{WIDE}+{cycle}" for cycle in (FIRST_CYCLE, SHORT, NO_MMD)), (0,)),
     ("sprites",            (f"halo-sp+{WIDE}", f"halo-sp+{HALF_HOUR}"), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u", "dsvae", "s3vae", "mocogan"), (0,)),
