@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from hamrepro.errors import CheckpointError, NonFiniteError
+from hamrepro.errors import CheckpointError, InUseError, NonFiniteError
 from hamrepro.places import restore
 
 FORMAT = 2
@@ -57,9 +57,7 @@ def lock(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise CheckpointError(
-                f"{folder} is in use by another process", "one process a run", "wait for it to end"
-            ) from error
+            raise InUseError(f"{folder} is in use by another process", "one process a run", "wait for it") from error
         for leftover in folder.glob(".*.tmp"):
             with suppress(OSError):  # a link, or another user's: it is in nobody's way
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
@@ -93,7 +91,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         CheckpointError: the disk is full, the folder read-only or gone; the old file is untouched.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = path.with_name(f".{path.name[:99]}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(aside, "wb") as file:
@@ -223,9 +221,12 @@ def save_weights(path: Path, model: dict[str, Tensor], card: dict[str, Any]) -> 
     half = {name: value.half() if value.is_floating_point() else value for name, value in model.items()}
     if bad := _not_finite(half):
         raise NonFiniteError(f"{path.name}: {bad[0]} is not finite in float16", "weights below 65504", "train again")
-    data = save({name: value.contiguous() for name, value in half.items()})
+    data, named = save({name: value.contiguous() for name, value in half.items()}), path.with_suffix(".json")
+    new = card | {"sha256": digest(data)}
+    with suppress(CheckpointError):  # until the weights are replaced, the card is of the old and of the new ones
+        write_atomically(named, json.dumps(load_weights(path)[1] | {"next": new}, indent=1).encode() + b"\n")
     write_atomically(path, data)
-    write_atomically(path.with_suffix(".json"), json.dumps(card | {"sha256": digest(data)}, indent=1).encode() + b"\n")
+    write_atomically(named, json.dumps(new, indent=1).encode() + b"\n")
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -236,12 +237,12 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         card = json.loads(path.with_suffix(".json").read_bytes())
-        data = path.read_bytes()
-        if digest(data) != card.get("sha256"):
+        data, new = path.read_bytes(), card.pop("next", {})
+        if digest(data) not in (card.get("sha256"), new.get("sha256")):
             raise CheckpointError(f"{path} does not match its card", str(card.get("sha256"))[:12], restore(path))
         weights = {name: value.float() if value.dtype == torch.float16 else value for name, value in load(data).items()}
         if bad := _not_finite(weights):
             raise CheckpointError(f"{path}: {bad[0]} is not finite", "finite weights", restore(path))
-        return weights, card
+        return weights, card if digest(data) == card.get("sha256") else new
     except UNREADABLE as error:
         raise CheckpointError(f"{path} cannot be read: {error}", "weights and their card", restore(path)) from error

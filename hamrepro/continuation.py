@@ -10,6 +10,7 @@ from torch import nn
 from hamrepro import checkpoint, records
 from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
+from hamrepro.errors import CheckpointError
 from hamrepro.presets import continued
 from hamrepro.shipping import last_weights, trained_on
 from hamrepro.train import run_folder, train
@@ -36,12 +37,17 @@ def train_all_cycles(
         The model, in training mode, and whether all steps of the last cycle are done.
 
     Raises:
-        As `train`. CheckpointError: shipped weights are damaged.
+        As `train`. CheckpointError: shipped weights are damaged, or the run before was trained on other data.
     """
     began, first, folder = time.monotonic(), None, run_folder(runs, config, seed)
     if config.training.continues and checkpoint.load_latest(folder, config.sha256) is None:
         before = continued(config)
         shipped = records.weights_path(before.preset, before.dataset, before.model, seed, weights)
+        there = run_folder(runs, before, seed)
+        saved = checkpoint.load_latest(there, before.sha256)
+        if saved is not None and saved[2]["data_sha256"] != clip_set.sha256:
+            given, expected = (f"data {digest[:12]}" for digest in (saved[2]["data_sha256"], clip_set.sha256))
+            raise CheckpointError(f"{there} was trained on {given}", expected, "another --runs folder")
         if not shipped.exists() or not trained_on(checkpoint.load_weights(shipped)[1], clip_set):
             options = {"weights": weights, "device": device, "stop_after": stop_after}
             model, done = train_all_cycles(before, seed, clip_set, runs, **options)

@@ -25,6 +25,8 @@ def trainings(results: Path = records.RESULTS, weights: Path = records.WEIGHTS) 
     """
     rows = []
     for path in sorted(results.glob("*/*/*/seed*.json")):
+        if not path.stem.removeprefix("seed").isdecimal():
+            continue
         preset, dataset, model, seed = *path.parts[-4:-1], int(path.stem.removeprefix("seed"))
         try:
             record = records.read(preset, dataset, model, seed, results)

@@ -42,6 +42,10 @@ class CheckpointError(HamreproError):
     """A saved state or a weights file is missing, damaged or belongs to another configuration."""
 
 
+class InUseError(CheckpointError):
+    """Another process trains in this folder."""
+
+
 class NonFiniteError(HamreproError):
     """Training met NaN or infinity; the last good checkpoint is named."""
 

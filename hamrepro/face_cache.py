@@ -142,8 +142,9 @@ def _read_part(folder: Path, source: Source, name: str) -> np.ndarray:
         with np.load(_part(folder, source)) as part:
             return part[name]
     except (BadZipFile, EOFError, ValueError, KeyError, zlib.error) as error:
-        again = f"remove {folder} and run the command again"
-        raise DataError(f"damaged {_part(folder, source)} ({error})", "a take as it was stored", again) from error
+        part = _part(folder, source)
+        again = f"remove {part} and run the command again"
+        raise DataError(f"damaged {part} ({error})", "a take as it was stored", again) from error
 
 
 def _crop_into(source: Source, *, folder: Path, variant: Variant) -> None:

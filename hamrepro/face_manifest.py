@@ -29,11 +29,11 @@ def read_manifest(folder: Path) -> Manifest | None:
     again = f"remove {folder} and run the command again"
     try:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
-        if manifest.pop("seal", None) not in (None, seal(manifest)):  # None: of a cache older than seals
+        if manifest.pop("seal", None) != seal(manifest):
             raise ValueError("manifest.json was altered")
         total = sum(take["frames"] for take in manifest["takes"])
         shape = np.load(frames, mmap_mode="r").shape
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"damaged cache {folder} ({error})", "frames.npy and manifest.json", again) from error
     if shape != (total, SIDE, SIDE, 3):
         raise DataError(f"{frames} of shape {shape}", f"({total}, {SIDE}, {SIDE}, 3)", again)
@@ -64,5 +64,5 @@ def _frames_sha256(path: Path, changed: int) -> str:
     digest = hashlib.sha256()
     frames = np.load(path, mmap_mode="r")
     for first in range(0, len(frames), 1000):
-        digest.update(frames[first : first + 1000])
+        digest.update(np.ascontiguousarray(frames[first : first + 1000]))
     return digest.hexdigest()

@@ -104,6 +104,11 @@ class Judge(nn.Module):
             raise ShapeError(
                 f"{clips.dtype} clips of shape {tuple(clips.shape)}", "float (B, T, 3, 64, 64), none empty"
             )
+        ours = self.lstm.weight_ih_l0
+        if (clips.dtype, clips.device) != (ours.dtype, ours.device):
+            raise ShapeError(
+                f"clips {clips.dtype} on {clips.device}", f"{ours.dtype} on {ours.device}", "clips.to(...)"
+            )
         answers = {name: logits.double().softmax(-1) for name, logits in self(clips.clamp(-1, 1)).items()}
         broken = [name for name, answer in answers.items() if not answer.isfinite().all()]
         if broken or not clips.isfinite().all():
@@ -232,5 +237,6 @@ def load_judge(dataset: str, blur: bool = False, *, weights: Path = WEIGHTS, dev
         judge.load_state_dict(tensors)
         judge.card = card
     except (CheckpointError, RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise JudgeError(f"no usable judge {path.name}: {error}", "weights that match their card", command) from error
+        given = getattr(error, "given", str(error))
+        raise JudgeError(f"no usable judge {path.name}: {given}", "weights that match their card", command) from error
     return judge.to(choose_device(device)).eval()

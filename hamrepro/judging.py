@@ -39,6 +39,7 @@ def ship_judge(
     Returns:
         Where it lies, and its card. A judge below its gate is written too, and refuses to score.
     """
+    records.require_folder(judge_path(dataset, blur, weights).parent)
     began = time.monotonic()
     judge = train_judge(load(dataset, "train"), blur=blur, seed=seed, device=device)
     seconds = round(time.monotonic() - began)

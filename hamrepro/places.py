@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from hamrepro.errors import DataError
@@ -51,8 +53,14 @@ def read(path: Path, at_most: int) -> bytes:
 
 def restore(path: Path) -> str:
     """The step that brings back a damaged file: what is committed from the repository, what was made here anew."""
-    if not path.resolve().is_relative_to(DATA):
-        return f"remove {shlex.quote(str(path))} and run the command again"
-    if not (DATA.parent / ".git").exists():
-        return "pip install --force-reinstall hamrepro"
-    return f"git checkout -- {shlex.quote('data/' + path.resolve().relative_to(DATA).as_posix())}"
+    root = DATA.parent
+    if path.resolve().is_relative_to(DATA):
+        name = f"data/{path.resolve().relative_to(DATA).as_posix()}"
+        listed = ["git", "-C", str(root), "ls-files", "--error-unmatch", "--", name]
+        if not (root / ".git").exists():
+            return f"copy {shlex.quote(name)} anew from where hamrepro came from"
+        with suppress(OSError):
+            if subprocess.run(listed, capture_output=True).returncode == 0:
+                where = [] if Path.cwd() == root else ["-C", str(root)]
+                return shlex.join(["git", *where, "checkout", "--", name])
+    return f"remove {shlex.quote(str(path))} and run the command again"

@@ -129,8 +129,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 OPERATORS = {"u_sym", "elliptic", "random-start"}  # variants of the paper's two families
+CYCLE = {FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD}
+FRAMES = {"all-frames", "content-from-clip"}  # which of them are decoded, or read for the content
 EXCLUSIVE = (  # of each, a run has one at most
-    {"u_sym", "elliptic"}, {BRIEF, LONG}, {FIRST_CYCLE, LONG}, {FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD, BRIEF},
+    {"u_sym", "elliptic"}, {BRIEF, LONG}, {FIRST_CYCLE, LONG}, CYCLE | {BRIEF},
     {NARROW, WIDE, HALF_HOUR},
 )  # fmt: skip
 
@@ -220,6 +222,10 @@ def _require_sense(model: str, base: str, variants: list[str]) -> None:
         raise ConfigError(model, "every variant once")
     if clash := [group & named for group in EXCLUSIVE if len(group & named) > 1]:
         raise ConfigError(model, f"one of {', '.join(f'+{name}' for name in sorted(clash[0]))}")
+    if any(name in CYCLE and {*variants[number:]} - CYCLE for number, name in enumerate(variants)):
+        raise ConfigError(model, f"what says which cycle it is last: {', '.join(sorted(named & CYCLE))}")
+    if ("k9" in named and base.partition("-")[0] not in ("halo", "mocogan")) or (base == "mocogan" and named & FRAMES):
+        raise ConfigError(model, "variants that change it")
     if (named & OPERATORS and base not in ("halo-sp", "halo-u")) or (LONG in named and not base.startswith("halo")):
         raise ConfigError(model, f"+{min(named & (OPERATORS | {LONG}))} only of HALO with the paper's operators")
 

@@ -23,7 +23,8 @@ RESULTS = DATA / "results"
 WEIGHTS = DATA / "weights"
 SCHEMA = 1
 LARGEST = 1 << 26  # bytes of a record
-JUDGED = ("accuracy", "h_y", "is")  # beginnings of what a judge says
+# Beginnings of what a judge says, by the name of its hash.
+JUDGED = {"judge_sha256": ("accuracy", "h_y", "is"), "judge_blur_sha256": ("accuracy-blur", "h_y-blur", "is-blur")}
 ORIGIN = ("commit", "source_sha256", "data_sha256", "config", "hardware", "versions", "created")
 
 
@@ -54,13 +55,14 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
         RecordError: the record there is damaged or was edited, or a value is not a number.
     """
     new = {"schema": SCHEMA} | record
-    with _alone(results):
+    with _alone(results or path.parent):
         if os.path.exists(path):
             old = same_run(path, new, results)
             before, now = old["provenance"], new["provenance"]
             if all(before.get(key) == now.get(key) for key in ("weights_sha256", "data_sha256")):
                 since = {"commit": before["commit"]} if before.get("commit") not in (None, now.get("commit")) else {}
-                stale = () if now.get("judge_sha256") in (None, before.get("judge_sha256")) else JUDGED
+                others = [name for name in JUDGED if now.get(name) not in (None, before.get(name))]
+                stale = tuple(word for name in others for word in JUDGED[name])
                 for part in {"metrics", "subset"} & old.keys():
                     kept = {key: since | entry for key, entry in old[part].items() if not key.startswith(stale)}
                     new[part] = kept | new.get(part, {})
@@ -92,15 +94,23 @@ def require_room(path: Path, record: dict[str, Any], results: Path | None = None
     """Before long work: whether its record could be written here. See `write` for the arguments.
 
     Raises:
-        RecordError: see `same_run`. CheckpointError: no folder that can be written.
+        RecordError: see `same_run`; a place among the records that is to be a file of one's own; a list of hashes that
+            cannot be read. CheckpointError: it cannot be written.
     """
+    if results is None and path.resolve().is_relative_to(RESULTS.resolve()):
+        raise RecordError(f"{path} lies among the records", "a file elsewhere", "another --out, or none")
     if os.path.exists(path):
         same_run(path, record, results)
-    folder = path.absolute().parent
-    while not os.path.exists(folder):
-        folder = folder.parent
-    if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
-        raise unwritable(path, PermissionError(None, f"{folder} is no folder that can be written"))
+    if results is not None:
+        sha256sums.sums(results)
+    require_folder(path.parent)
+
+
+def require_folder(folder: Path) -> None:
+    """Before long work: a `CheckpointError` where nothing can be written to a folder, which is made where missing."""
+    trial = folder / ".trial"
+    write_atomically(trial, b"")
+    trial.unlink(missing_ok=True)
 
 
 def as_text(record: dict[str, Any], name: str) -> str:
@@ -116,11 +126,8 @@ def as_text(record: dict[str, Any], name: str) -> str:
 
 
 @contextmanager
-def _alone(results: Path | None) -> Iterator[None]:
-    """Evaluations side by side share one list of hashes: they write in turn."""
-    if results is None:
-        yield
-        return
+def _alone(results: Path) -> Iterator[None]:
+    """Evaluations side by side share one list of hashes, or one file: they write in turn."""
     try:
         results.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(results, os.O_RDONLY)

@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+from hamrepro import checkpoint
 from hamrepro.cycles import BRIEF, FIRST_CYCLE, LONG, NO_MMD, RUNNING_AVERAGES, SECOND_CYCLE, SHORT
 from hamrepro.datasets import load
 from hamrepro.errors import MissingDataError
@@ -57,9 +58,11 @@ def reproduce(runs: Path = Path("runs", "reproduce")) -> bool:
     Returns:
         Whether the training improved the bound and every recomputed metric matches its record.
     """
-    shutil.rmtree(runs, ignore_errors=True)
     config = configure("smoke", "sprites-procedural", "halo-sp")
     folder = run_folder(runs, config, 0)
+    with checkpoint.lock(folder):
+        for state in folder.glob(checkpoint.STATES):
+            shutil.rmtree(state, ignore_errors=True)
     print(f"1. A live training: {config.training.steps} steps of preset smoke on procedural Sprites", flush=True)
     if not train(config, 0, load("sprites-procedural", "train"), folder)[1]:
         raise KeyboardInterrupt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Set
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ from hamrepro.checkpoint import write_atomically
 from hamrepro.errors import RecordError
 from hamrepro.places import restore
 
+SUMS = "SHA256SUMS"
 Sums = Mapping[str, Set[str]]
 
 
@@ -20,14 +22,17 @@ def sums(results: Path) -> Sums:
     Raises:
         RecordError: the list cannot be read.
     """
-    listing, found = results / "SHA256SUMS", {}
+    listing, found = results / SUMS, {}
     if not os.path.exists(listing):
         return {}
     try:
         lines = listing.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise RecordError(f"{listing} cannot be read: {error}", "the records' hashes", restore(listing)) from error
-    for digest, _, name in (line.partition("  ") for line in lines if line):
+    for line in filter(None, lines):
+        digest, _, name = line.partition("  ")
+        if not re.fullmatch(r"[0-9a-f]{64}", digest) or not name:
+            raise RecordError(f"{listing}: {line[:80]!r}", "a hash, two blanks, a name", restore(listing))
         found[name] = found.get(name, frozenset()) | {digest}
     return found
 
@@ -43,16 +48,23 @@ def replace(path: Path, data: bytes, results: Path) -> None:
 
 def _write(results: Path, listed: Sums) -> None:
     lines = sorted((name, digest) for name, digests in listed.items() for digest in digests)
-    write_atomically(results / "SHA256SUMS", "".join(f"{digest}  {name}\n" for name, digest in lines).encode())
+    write_atomically(results / SUMS, "".join(f"{digest}  {name}\n" for name, digest in lines).encode())
 
 
 def require_unedited(path: Path, results: Path) -> None:
     """A `RecordError` for a record that cannot be read, or whose hash is not listed."""
-    name, listed = path.relative_to(results).as_posix(), sums(results)
-    try:
-        found = sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise RecordError(f"{name} cannot be read: {error.strerror}", "an untouched record", restore(path)) from error
-    if found not in listed.get(name, ()):
-        given = f"{name} was edited: its hash is not the one in SHA256SUMS"
-        raise RecordError(given, "an untouched record", restore(path))
+    name = path.relative_to(results).as_posix()
+    for _ in range(2):  # between list and file another process may have replaced both
+        listed = sums(results).get(name)
+        try:
+            found = sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            given = f"{name} cannot be read: {error.strerror}"
+            raise RecordError(given, "an untouched record", restore(path)) from error
+        if found in (listed or ()):
+            return
+    if listed is None:
+        again = f"{restore(results / SUMS)}, or remove it"
+        raise RecordError(f"{name} is not listed in SHA256SUMS", "records alone", again)
+    given = f"{name} was edited: its hash is not the one in SHA256SUMS"
+    raise RecordError(given, "an untouched record", f"{restore(path)}; or remove it and evaluate again")

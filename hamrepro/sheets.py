@@ -7,6 +7,7 @@ The sheets are pinned in `data/registry.txt`: one commit, one sha256 per file (D
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Sequence
 from functools import cache, reduce
@@ -73,13 +74,14 @@ def registry() -> dict[str, str]:
     """sha256 of every pinned file, by its path in the folder of the sheets.
 
     Raises:
-        DataError: `data/registry.txt` cannot be read, or lacks a sheet.
+        DataError: `data/registry.txt` cannot be read, or lacks the hash of a file.
     """
     try:
         lines = REGISTRY.read_text(encoding="utf-8").splitlines()
         listed = dict((line.split()[0], line.split()[1]) for line in lines if line and not line.startswith("#"))
-        if missing := [path for path in NEEDED if path not in listed]:
-            raise ValueError(f"{missing[0]} is not in it")
+        for path in NEEDED + NOTICES:
+            if not re.fullmatch("[0-9a-f]{64}", listed.get(path, "")):
+                raise ValueError(f"no hash of {path}")
     except (OSError, ValueError, IndexError) as error:
         raise DataError(f"{REGISTRY}: {error}", "the list of the sheets' hashes", restore(REGISTRY)) from error
     return listed
@@ -111,9 +113,9 @@ def locate() -> Path:
             )
         return given
     folder = stored()
-    if folder is None or not os.path.isdir(folder):
+    if folder is None or not any(os.path.isfile(folder / path) for path in NEEDED):
         raise MissingDataError(
-            f"no LPC sheets: HAMREPRO_LPC is not set and {folder or 'the store of pooch'} is missing",
+            f"no LPC sheets: HAMREPRO_LPC is not set and {folder or 'the store of pooch'} holds none",
             "a folder with body/ hair/ legs/ torso/ feet/",
             "python -m hamrepro data fetch sprites, or set HAMREPRO_LPC, or use sprites-procedural",
         )

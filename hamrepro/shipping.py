@@ -143,7 +143,7 @@ def _settings(path: Path, card: dict[str, Any]) -> RunConfig:
     """The settings on a card whose other entries are of the kinds they should be."""
     kinds = {"data_sha256": str, "trained_on": dict, "clips_seen": int, "train_seconds": int}
     wrong = [name for name, kind in kinds.items() if not isinstance(card.get(name, kind()), kind)]
-    if wrong or "hardware" not in card.get("trained_on", ("hardware",)):
+    if wrong or not isinstance(card.get("trained_on", {"hardware": ""}).get("hardware"), str):
         given = f"the card of {path.name}: {wrong[0] if wrong else 'trained_on'}"
         raise CheckpointError(given, "settings, data, what it was trained on and for how long", restore(path))
     return RunConfig.from_dict(card.get("config", {}))
@@ -233,6 +233,8 @@ def require_room(
     preset: str, dataset: str, model: str, seed: int, out: Path | None = None, results: Path = records.RESULTS
 ) -> None:
     """Before long work: `records.require_room` for where `record` would put it."""
+    if dataset.startswith(OWN):
+        raise ConfigError(f"{dataset} here", "a data set of tables", f"python -m hamrepro animate --dataset {dataset}")
     path = out or records.record_path(preset, dataset, model, seed, results)
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     records.require_room(path, names, results if out is None else None)
@@ -244,6 +246,5 @@ def record(result: Result, out: Path | None = None, results: Path = records.RESU
     if out is not None:
         records.write(out, result)
         return out
-    path = records.record_path(*names, results)
-    records.write(path, result, results)
+    records.write(path := records.record_path(*names, results), result, results)
     return path

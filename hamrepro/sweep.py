@@ -19,7 +19,7 @@ from hamrepro import records
 from hamrepro.checkpoint import unwritable
 from hamrepro.continuation import train_all_cycles
 from hamrepro.datasets import load
-from hamrepro.errors import ConfigError
+from hamrepro.errors import ConfigError, InUseError
 from hamrepro.presets import configure
 from hamrepro.shipping import evaluate_shipped, record, ship
 from hamrepro.tables import table_1
@@ -52,10 +52,16 @@ class Job(NamedTuple):
         weights, results = self.runs / self.preset / "weights", self.runs / self.preset / "results"
         names = (self.preset, self.dataset, self.model, self.seed)
         if records.record_path(*names, results).exists():
-            return True
+            return bool(records.read(*names, results))
         config = configure(*names[:3])
         options = {"weights": weights, "device": self.device, "stop_after": self.stop_after}
-        if not train_all_cycles(config, self.seed, load(self.dataset, "train"), self.runs, **options)[1]:
+        clips, waiting = load(self.dataset, "train"), True
+        while waiting:
+            try:
+                done, waiting = train_all_cycles(config, self.seed, clips, self.runs, **options)[1], False
+            except InUseError:  # another job trains the cycle that both of them begin with
+                time.sleep(POLL)
+        if not done:
             return False
         ship(*names, self.runs, weights)
         record(evaluate_shipped(*names, device=self.device, weights=weights), results=results)
@@ -76,7 +82,7 @@ def jobs(
     Raises:
         ConfigError: an unknown name, before anything is submitted.
     """
-    combinations = list(itertools.product(datasets, models, seeds))
+    combinations = list(dict.fromkeys(itertools.product(datasets, models, seeds)))
     for dataset, model, _ in combinations:
         configure(preset, dataset, model)
     return [Job(preset, *names, Path(os.path.abspath(runs)), **options) for names in combinations]
@@ -157,11 +163,12 @@ def _ended_with_this(handles: Sequence[Any], cluster: str) -> Iterator[None]:
     def leave(number: int, frame: object) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         for handle in handles if cluster == "local" else ():
             if not handle.done():
                 os.kill(int(handle.job_id), signal.SIGTERM)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import log
+from math import isfinite, log
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ DATASETS = {
     "mug": "MUG", "faces-procedural": "procedural faces (stand-in)",
 }  # fmt: skip
 PRINTED = ("table-1", "table-2a", "table-2b")
-FIELDS = {"dataset", "model", "metric", "key", "value"}
+WORDS = ("dataset", "model", "metric", "key")
+FIELDS = {*WORDS, "value"}
 DIGITS = {"ssim": 3, "psnr": 2, "mse": 4}
 HIGHER = {"ssim": True, "psnr": True, "mse": False, "accuracy": True, "h_y_given_x": False, "h_y": True, "is": True}
 
@@ -43,6 +44,14 @@ def label(model: str) -> str:
     return LABELS.get(model) or f"{LABELS.get(base, base)} {plus}{variant}".rstrip()
 
 
+def _is_row(row: Any) -> bool:
+    if not isinstance(row, dict) or not row.keys() >= FIELDS or not all(isinstance(row[name], str) for name in WORDS):
+        return False
+    numbers = [row["value"], row.get("spread") or 0, row.get("digits") or 0]
+    known = row["dataset"] in DATASETS and row["metric"] in HIGHER and row["key"].count("/") == 2
+    return known and all(isinstance(number, int | float) and isfinite(number) for number in numbers)
+
+
 @lru_cache(maxsize=1)
 def paper() -> dict[str, Any]:
     """The paper's printed numbers, under our keys: {"<table>": [{dataset, model, metric, key, value, ...}, ...]}.
@@ -53,7 +62,7 @@ def paper() -> dict[str, Any]:
     found = records.document(PAPER)
     for table in PRINTED:
         rows = found.get(table) if isinstance(found, dict) else None
-        if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) and r.keys() >= FIELDS for r in rows):
+        if not isinstance(rows, list) or not rows or not all(map(_is_row, rows)):
             raise RecordError(
                 f"{PAPER.name}: no rows of {table}", f"rows of {', '.join(sorted(FIELDS))}", restore(PAPER)
             )
@@ -106,7 +115,7 @@ def verdict(printed: float, ours: float | None, metric: str, tolerance: float) -
 def scorecard(preset: str = "laptop", results: Path = records.RESULTS) -> pd.DataFrame:
     """One row for every number the paper prints: its value, ours, origin and verdict."""
     rows = []
-    for table in (name for name in paper() if name.startswith("table")):
+    for table in PRINTED:
         for entry in paper()[table]:
             cell = Cell(preset, entry["dataset"], entry["model"], entry["key"], "shown", results)
             digits = entry.get("digits", 3)

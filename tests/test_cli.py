@@ -214,7 +214,15 @@ def test_verify_prints_the_scorecard_and_fails_where_nothing_is_recorded(run, ti
     assert run("verify")[0] == 0
 
 
-@pytest.mark.parametrize("content", ["", "{", "\x00", None, "{}", "[]", '{"table-1": [{}]}', '{"table-1": 3}'])
+PRINTED = records.document(tables.PAPER)
+SPOILT = [
+    json.dumps(PRINTED | {"table-1": [{**PRINTED["table-1"][0], **wrong}]})
+    for wrong in ({"value": "0.9"}, {"dataset": "mars"}, {"metric": "xyz"}, {"key": "ssim"}, {"spread": "a"},
+                  {"model": 3}, {"value": float("nan")})
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", ["", "{", "\x00", None, "{}", "[]", '{"table-1": [{}]}', '{"table-1": 3}', *SPOILT])
 def test_damaged_numbers_of_the_paper_are_named(run, tiny, monkeypatch, content):
     path = tiny / "paper.json"
     path.write_text(content) if content is not None else path.mkdir()
@@ -381,3 +389,9 @@ def test_a_place_that_fails_is_named_without_traceback(run, tiny, monkeypatch):
 def test_help_lists_every_name(run):
     said = "".join(run("train", "--help")[1].replace("│", "").split())
     assert all(name in said for name in (*PRESETS, *DATASETS, *MODELS))
+
+
+@pytest.mark.parametrize("more", [(), ("--protocols",)])
+def test_own_clips_have_no_record(run, tmp_path, more):
+    code, _out, err = run("evaluate", "--preset", "any", "--model", "copy-first", "--dataset", f"own:{tmp_path}", *more)
+    assert code == 2 and err.startswith("ConfigError: own:") and "a data set of tables" in err

@@ -118,6 +118,9 @@ def test_half_an_hour_is_of_one_preset_and_data_set(names):
         ("mocogan+k9", "not +k9"),
         ("dsvae+first-cycle", "not +first-cycle"),
         ("halo-sp+brief+first-cycle", "one of"),
+        ("halo-sp+first-cycle+wide", "last"),
+        ("dsvae+k9", "change"),
+        ("mocogan+all-frames", "change"),
     ],
 )
 def test_variants_that_contradict_one_another_or_change_nothing_are_refused(model, said):

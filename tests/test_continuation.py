@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -31,9 +32,9 @@ def go(monkeypatch, tmp_path):
     for module in (continuation, shipping):
         monkeypatch.setattr(module, "continued", before)
 
-    def run(config=SECOND, seed=0, runs=tmp_path / "runs", **options):
+    def run(config=SECOND, seed=0, runs=tmp_path / "runs", clips=None, **options):
         options = {"weights": tmp_path / "weights"} | options
-        return continuation.train_all_cycles(config, seed, TinyClips(), runs, **options)
+        return continuation.train_all_cycles(config, seed, clips or TinyClips(), runs, **options)
 
     return run
 
@@ -186,3 +187,11 @@ def test_recompute_goes_through_all_cycles_and_leaves_weights_and_record(monkeyp
     assert run_folder(places["runs"], FIRST, 0).exists()
     assert records.weights_path(*names, places["weights"]).exists()
     assert records.read(*names, places["results"])["provenance"]["clips_seen"] > 0
+
+
+def test_a_run_on_other_data_is_not_continued(go, tmp_path):
+    assert go()[1]
+    second = run_folder(tmp_path / "runs", SECOND, 0)
+    shutil.rmtree(second)
+    with pytest.raises(CheckpointError, match="was trained on data"):
+        go(clips=TinyClips(identity="other"))

@@ -135,6 +135,7 @@ def test_answers_that_are_no_numbers(clip_set, some, value):
 
 @pytest.mark.parametrize("spoil", [
     lambda clips: clips[0], lambda clips: clips[..., :32], lambda clips: clips[:0], lambda clips: clips[:, :0],
+    lambda clips: clips.double(), lambda clips: clips.bfloat16(), lambda clips: clips.to("meta"),
     lambda clips: (clips * 100).long(), lambda clips: 127 * (clips + 1), lambda clips: clips.movedim(2, -1),
 ])  # fmt: skip
 def test_clips_of_another_shape_type_or_range_are_not_judged(clip_set, some, spoil):

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_an_edited_record_is_refused_named_and_never_merged(results):
     path.write_text(path.read_text().replace("0.9", "0.99"))
     with pytest.raises(RecordError, match="was edited") as caught:
         records.read(*NAMES, results)
-    assert caught.value.next_step == f"remove {path} and run the command again"
+    assert caught.value.next_step.startswith(f"remove {path} and run the command again; or remove it")
     assert len(records.faults(results)) == 1
     with pytest.raises(RecordError, match="was edited"):
         write(results, result())
@@ -130,7 +131,7 @@ def test_one_more_blank_is_an_edit(results):
 def test_an_unlisted_record_is_a_fault(results):
     path = write(results, result())
     (results / "SHA256SUMS").unlink()
-    assert "edited" in records.faults(results)[0]
+    assert "not listed" in records.faults(results)[0]
     assert path.exists()
 
 
@@ -383,17 +384,77 @@ def test_room_for_a_record_is_asked_for_before_the_work(tmp_path, results):
             records.require_room(place, names)
         assert caught.value.next_step == "another --out"
     (tmp_path / "file").write_text("")
-    with pytest.raises(CheckpointError, match="no folder that can be written"):
-        records.require_room(tmp_path / "file" / "out.json", names)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "at" / "all")
+    for folder in ("file", "link"):
+        with pytest.raises(CheckpointError, match="cannot write"):
+            records.require_room(tmp_path / folder / "out.json", names)
+    records.require_room(tmp_path / f"{248 * 'a'}.json", names)
+    with pytest.raises(RecordError, match="among the records"):
+        records.require_room(records.RESULTS / "any" / "new.json", names)
+
+
+@pytest.mark.parametrize("line", ["", "x  y", f"{64 * 'a'}", f"{64 * 'a'} one-blank", "<<<<<<< HEAD"])
+def test_a_list_of_hashes_with_a_torn_line_is_named_before_the_work(results, line):
+    path = write(results, result())
+    names = {"preset": "smoke", "dataset": "sprites", "model": "halo-sp", "seed": 0}
+    with open(results / "SHA256SUMS", "a") as file:
+        file.write(f"{line}\n")
+    if line:
+        for place in (path, path.with_name("seed9.json")):
+            with pytest.raises(RecordError, match="SHA256SUMS"):
+                records.require_room(place, names, results)
+    else:
+        records.require_room(path, names, results)
+
+
+def test_what_another_blurred_judge_said_is_dropped_alone(results):
+    metrics = {"accuracy/C/skin": entry(0.5), "accuracy-blur/C/skin": entry(0.6)}
+    write(results, result(metrics=metrics, origin={"judge_sha256": "j", "judge_blur_sha256": "old"}))
+    write(results, result(metrics={"new": entry(1.0)}, origin={"judge_sha256": "j", "judge_blur_sha256": "new"}))
+    assert records.read(*NAMES, results)["metrics"].keys() == {"accuracy/C/skin", "new"}
+
+
+def test_a_reader_beside_a_writer_reads_the_old_record_or_the_new_one(results, monkeypatch):
+    path, real = write(results, result()), sha256sums.sums
+
+    def then_written(place):
+        found = real(place)
+        monkeypatch.setattr(sha256sums, "sums", real)
+        write(results, result(metrics={"new": entry(0.5)}))
+        return found
+
+    monkeypatch.setattr(sha256sums, "sums", then_written)
+    sha256sums.require_unedited(path, results)
+
+
+def test_two_files_of_one_s_own_are_written_in_turn(tmp_path, monkeypatch):
+    real, out = records.as_text, tmp_path / "out.json"
+    records.write(out, result(metrics={"first": entry(0.1)}))
+    others = []
+
+    def slow(record, name):
+        if not others:
+            others.append(ThreadPoolExecutor(1).submit(records.write, out, result(metrics={"second": entry(0.2)})))
+            time.sleep(0.2)
+        return real(record, name)
+
+    monkeypatch.setattr(records, "as_text", slow)
+    records.write(out, result(metrics={"third": entry(0.3)}))
+    others[0].result()
+    assert json.loads(out.read_text())["metrics"].keys() == {"first", "second", "third"}
 
 
 def test_what_is_committed_comes_back_from_the_repository_and_the_rest_is_made_anew(tmp_path, monkeypatch):
     assert places.restore(tmp_path / "a b.json") == f"remove '{tmp_path}/a b.json' and run the command again"
-    for name in ("data", "else"):
-        (tmp_path / name).mkdir()
+    (tmp_path / "data").mkdir()
     monkeypatch.setattr(places, "DATA", tmp_path / "data")
-    assert places.restore(tmp_path / "data" / "pins.json").startswith("pip install")
-    (tmp_path / ".git").mkdir()
-    assert places.restore(tmp_path / "data" / "pins.json") == "git checkout -- data/pins.json"
+    committed, new = tmp_path / "data" / "x y.json", tmp_path / "data" / "new.json"
+    committed.write_text(""), new.write_text("")
+    assert places.restore(committed).startswith("copy 'data/x y.json' anew")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), "add", str(committed)], check=True)
+    assert places.restore(new) == f"remove {new} and run the command again"
+    assert places.restore(committed) == f"git -C {tmp_path} checkout -- 'data/x y.json'"
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path / "data")
-    assert places.restore(tmp_path / "link" / "x y") == "git checkout -- 'data/x y'"
+    assert places.restore(tmp_path / "link" / "x y.json") == "git checkout -- 'data/x y.json'"

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import hamrepro.sweep as sweep
 import hamrepro.time_to_quality as quality
 from hamrepro import checkpoint, provenance, records
-from hamrepro.errors import CheckpointError, ConfigError
+from hamrepro.errors import CheckpointError, ConfigError, InUseError, RecordError
 from hamrepro.scale_commands import app
 from hamrepro.train import run_folder
 
@@ -110,21 +110,25 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path, monkeypatch):
 
 
 def test_every_combination_is_a_job(tmp_path):
-    todo = sweep.jobs("smoke", ["sprites-procedural"], ["halo-sp", "halo-u"], range(3), tmp_path, device="cpu")
+    todo = sweep.jobs("smoke", ["sprites-procedural"], ["halo-sp", "halo-u"], [0, 1, 2, 1], tmp_path, device="cpu")
     assert [(job.model, job.seed) for job in todo] == [(m, s) for m in ("halo-sp", "halo-u") for s in range(3)]
     with pytest.raises(ConfigError, match="unknown model"):
         sweep.jobs("smoke", ["sprites"], ["halo-x"], [0], tmp_path)
 
 
 def test_a_job_leaves_what_hand_work_leaves_and_is_skipped_when_done(tmp_path, monkeypatch):
-    calls = []
+    calls, waited = [], []
+    monkeypatch.setattr(sweep, "POLL", 0.0)
 
     def trained(config, seed, clips, runs, *, weights, device, stop_after):
+        if not waited:  # another job trains there
+            waited.append(True)
+            raise InUseError("busy")
         calls.append(run_folder(runs, config, seed))
         return None, len(calls) > 1
 
     result = {"preset": "smoke", "dataset": "sprites-procedural", "model": "halo-u", "seed": 1, "metrics": {},
-              "provenance": provenance.origin(config={}, hardware="", versions={}, data_sha256="")}  # fmt: skip
+              "provenance": provenance.origin(config={}, hardware="h", versions={}, data_sha256="d")}  # fmt: skip
     monkeypatch.setattr(sweep, "train_all_cycles", trained)
     monkeypatch.setattr(sweep, "load", lambda *names: TinyClips())
     monkeypatch.setattr(sweep, "ship", lambda *names: calls.append("ship"))
@@ -136,6 +140,9 @@ def test_a_job_leaves_what_hand_work_leaves_and_is_skipped_when_done(tmp_path, m
     path = records.record_path(*job[:4], tmp_path / "smoke" / "results")
     assert json.loads(path.read_text())["seed"] == 1
     assert job() is True and len(calls) == 3
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(RecordError):
+        job()
 
 
 class Tiny(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import struct
 import sys
@@ -21,7 +22,7 @@ import pytest
 from PIL import Image
 
 from hamrepro import sheets
-from hamrepro.errors import DataError
+from hamrepro.errors import DataError, MissingDataError
 from hamrepro.mug import licensed_folder
 
 LPC = os.environ.get("HAMREPRO_LPC")
@@ -67,8 +68,12 @@ def test_real_sheets_are_the_pinned_ones():
     assert all(author.split(" (AKA")[0] in sheets.CREDIT for author in authors)
 
 
-@pytest.mark.parametrize("content", ["", "# nothing\n", "body/male/light.png\n", "one two three\n"])
+@pytest.mark.parametrize("content", ["", "# nothing\n", "body/male/light.png\n", "one two three\n", "CUT", "NOTICE"])
 def test_a_registry_without_a_sheet_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str):
+    whole = sheets.REGISTRY.read_text(encoding="utf-8")
+    content = {"CUT": re.sub("[0-9a-f]{64}", 10 * "a", whole, count=1), "NOTICE": whole.replace("AUTHORS", "x")}.get(
+        content, content
+    )
     (tmp_path / "registry.txt").write_text(content)
     monkeypatch.setattr(sheets, "REGISTRY", tmp_path / "registry.txt")
     with pytest.raises(DataError, match=r"registry\.txt"):
@@ -233,7 +238,10 @@ def test_where_sheets_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         sheets.locate()
     assert "data fetch sprites" in caught.value.next_step and "sprites-procedural" in caught.value.next_step
     stored = tmp_path / "cache" / "lpc-2668274d"
-    stored.mkdir(parents=True)
+    (stored / "body" / "male").mkdir(parents=True)  # what a fetch without network leaves
+    with pytest.raises(MissingDataError, match="holds none"):
+        sheets.locate()
+    (stored / sheets.NEEDED[0]).touch()
     assert sheets.locate() == stored
     monkeypatch.setenv("HAMREPRO_LPC", str(tmp_path))
     assert sheets.locate() == tmp_path
@@ -488,7 +496,7 @@ def test_pooch_is_needed_to_fetch_only(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("HAMREPRO_CACHE", raising=False)
     monkeypatch.delenv("HAMREPRO_LPC", raising=False)
     assert sheets.stored() is None
-    with pytest.raises(DataError, match="the store of pooch is missing"):
+    with pytest.raises(DataError, match="the store of pooch holds none"):
         sheets.locate()
     with pytest.raises(DataError, match="pooch is not installed"):
         sheets.fetch()

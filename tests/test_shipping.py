@@ -355,3 +355,32 @@ def test_a_card_of_the_wrong_kinds_is_refused(weights, path, wrong):
     rewrite(path, **wrong)
     with pytest.raises(CheckpointError, match=next(iter(wrong))):
         load(weights)
+
+
+@pytest.mark.parametrize("cut", range(3))
+def test_a_shipment_cut_short_leaves_the_old_weights_or_the_new_ones(tmp_path, monkeypatch, cut):
+    path, writes, real = tmp_path / "w.safetensors", [], checkpoint.write_atomically
+    checkpoint.save_weights(path, {"a": torch.zeros(2)}, {"made": "old"})
+
+    def killed(place, data):
+        if len(writes) == cut:
+            raise KeyboardInterrupt
+        writes.append(place)
+        real(place, data)
+
+    monkeypatch.setattr(checkpoint, "write_atomically", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save_weights(path, {"a": torch.ones(2)}, {"made": "new"})
+    monkeypatch.undo()
+    found, card = checkpoint.load_weights(path)
+    assert (card["made"], float(found["a"][0])) == (("new", 1.0) if cut == 2 else ("old", 0.0)) and "next" not in card
+    checkpoint.save_weights(path, {"a": torch.full((2,), 2.0)}, {"made": "third"})
+    assert checkpoint.load_weights(path)[1]["made"] == "third"
+    assert "next" not in path.with_suffix(".json").read_text()
+
+
+@pytest.mark.parametrize("said", [{"hardware": None}, {"hardware": 3}])
+def test_hardware_without_a_name_is_refused(weights, path, said):
+    rewrite(path, trained_on=said)
+    with pytest.raises(CheckpointError, match="trained_on"):
+        load(weights)
