@@ -96,11 +96,16 @@ class Faces:
             ShapeError: an index out of range, or a window that leaves its clip.
         """
         index, frames = index.cpu(), FRAMES if frames is None else frames
-        if index.ndim != 1 or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self)):
+        if (
+            index.dtype != torch.int64
+            or index.ndim != 1
+            or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self))
+        ):
             raise ShapeError(f"clips {index.tolist()}"[:80], f"one dimension of numbers from 0 to {len(self) - 1}")
         first = torch.zeros_like(index) if start is None else start.cpu()
         if (
             frames < 1
+            or first.dtype != torch.int64
             or first.shape != index.shape
             or bool(((first < 0) | (first + frames > self.lengths[index])).any())
         ):

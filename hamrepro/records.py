@@ -121,8 +121,10 @@ def as_text(record: dict[str, Any], name: str) -> str:
     """
     try:
         return json.dumps(record, indent=1, allow_nan=False) + "\n"
-    except ValueError as error:
-        raise RecordError(f"{name}: a value is NaN or infinite", "numbers, or null", "look at the metrics") from error
+    except (ValueError, TypeError) as error:
+        raise RecordError(
+            f"{name}: a value is NaN or infinite, or none of JSON: {error}", "numbers, or null"
+        ) from error
 
 
 @contextmanager

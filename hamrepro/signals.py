@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 
 class Stop:
@@ -12,7 +13,9 @@ class Stop:
         self.signal: int | None = None
 
     def __enter__(self) -> Stop:
-        self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        main = threading.current_thread() is threading.main_thread()  # elsewhere signals are another's
+        asked = (signal.SIGTERM, signal.SIGINT) if main else ()
+        self.before = {number: signal.signal(number, self._ask) for number in asked}
         return self
 
     def _ask(self, number: int, frame: object) -> None:

@@ -137,7 +137,11 @@ class Sprites:
             ShapeError: an index or start out of range, or T < 1.
         """
         index = index.cpu()
-        if index.ndim != 1 or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self)):
+        if (
+            index.dtype != torch.int64
+            or index.ndim != 1
+            or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self))
+        ):
             raise ShapeError(f"clips {index.tolist()}"[:80], f"one dimension of numbers from 0 to {len(self) - 1}")
         return self.compose(self.groups[index], self.targets["action_view"][index], start, frames)
 
@@ -147,7 +151,10 @@ class Sprites:
         """Any characters (B,) in any action-views (B,), whatever the split: uint8 (B, T, 3, 64, 64); see `clips`."""
         frames = FRAMES if frames is None else frames
         first = torch.zeros_like(labels) if start is None else start.cpu()
-        if frames < 1 or first.shape != labels.shape or bool((first < 0).any()):
+        for name, number, count in (("characters", characters, CHARACTERS), ("action-views", labels, len(LABELS))):
+            if number.dtype != torch.int64 or bool(((number < 0) | (number >= count)).any()):
+                raise ShapeError(f"{name} {number.tolist()}"[:80], f"int64, 0 to {count - 1}")
+        if first.dtype != torch.int64 or frames < 1 or first.shape != labels.shape or bool((first < 0).any()):
             raise ShapeError(f"{frames} frames from {first.tolist()}"[:80], "T >= 1 from one start >= 0 a clip")
         cell = labels[:, None] * FRAMES + (first[:, None] + torch.arange(frames)) % FRAMES
         shoes = torch.full_like(characters[:, None], SHOES_LAYER)

@@ -458,3 +458,9 @@ def test_what_is_committed_comes_back_from_the_repository_and_the_rest_is_made_a
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path / "data")
     assert places.restore(tmp_path / "link" / "x y.json") == "git checkout -- 'data/x y.json'"
+
+
+def test_a_number_that_json_has_not_is_refused(results):
+    with pytest.raises(RecordError, match="none of JSON"):
+        write(results, result(metrics={"a": {"value": 1j}}))
+    assert not records.record_path(*NAMES, results).exists()

@@ -290,3 +290,16 @@ def test_characters_of_other_sheets(real: Sprites):
         back.shape == (3, 8, 3, 64, 64)
         and not (back[:, None] == known.view(3, 3, 8, 3, 64, 64)).flatten(2).all(2).any()
     )
+
+
+@pytest.mark.parametrize(("character", "label"), [(1296, 0), (-1, 0), (0, 9), (0, -1), (0.5, 0), (0, 0.5)])
+def test_no_other_character_or_view_is_drawn_for_one_there_is_not(character, label):
+    clip_set = load_sprites("sprites-procedural", "test")
+    with pytest.raises(ShapeError, match="int64"):
+        clip_set.compose(torch.tensor([character]), torch.tensor([label]))
+
+
+@pytest.mark.parametrize("index", [torch.tensor([0.0]), torch.tensor([0], dtype=torch.uint8), torch.tensor([True])])
+def test_clips_are_numbered_by_whole_numbers(index):
+    with pytest.raises(ShapeError):
+        load_sprites("sprites-procedural", "test").clips(index)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -253,3 +254,8 @@ def test_the_same_step_is_drawn_whatever_came_before(whole, tmp_path):
     torch.rand(7)
     assert run_tiny(tmp_path, EARLY, on_step=lambda done, model: torch.rand(done))
     assert state_bytes(tmp_path) == state_bytes(whole)
+
+
+def test_a_training_in_a_thread_leaves_signals_alone(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run_tiny, tmp_path / "run", tiny_config(steps=2)).result()
