@@ -63,7 +63,7 @@
 # record under `data/results/` that names the commit, the data, the settings and the machine it came from, and is refused
 # where the file was edited. `python -m hamrepro verify` prints the same and fails on such a file.
 #
-# Two things to know before the tables. Every row on Sprites is of preset `laptop`: HALO with a twenty-fifth of the numbers of Tables 3 to 5, trained with Muon ({doc}`04_networks`,
+# Two things to know before the tables. Every row on Sprites is of preset `laptop`: HALO with a twenty-sixth of the numbers of Tables 3 to 5, trained with Muon ({doc}`04_networks`,
 # {doc}`05_training`); the paper's own networks were trained here, but never scored ({doc}`17_scale`). And with the paper's bound alone HALO with $\mathbf H$ misses two of its rows of Table 2 (a), accuracy and $H(y \mid x)$, by far, and reaches the other five (one seed, 234 clips): hence
 # three terms more in training ([D19](#d19), [D21](#d21), [D24](#d24)). The third table below has the model before them.
 

@@ -238,11 +238,12 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         card = json.loads(path.with_suffix(".json").read_bytes())
         data, new = path.read_bytes(), card.pop("next", {})
-        if digest(data) not in (card.get("sha256"), new.get("sha256")):
+        found = digest(data)
+        if found not in (card.get("sha256"), new.get("sha256")):
             raise CheckpointError(f"{path} does not match its card", str(card.get("sha256"))[:12], restore(path))
         weights = {name: value.float() if value.dtype == torch.float16 else value for name, value in load(data).items()}
         if bad := _not_finite(weights):
             raise CheckpointError(f"{path}: {bad[0]} is not finite", "finite weights", restore(path))
-        return weights, card if digest(data) == card.get("sha256") else new
+        return weights, card if found == card.get("sha256") else new
     except UNREADABLE as error:
         raise CheckpointError(f"{path} cannot be read: {error}", "weights and their card", restore(path)) from error

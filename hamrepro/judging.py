@@ -131,7 +131,7 @@ def recompute(
     model: str,
     seed: int,
     *,
-    runs: Path = Path("runs"),
+    runs: Path = records.RUNS,
     weights: Path = records.WEIGHTS,
     results: Path = records.RESULTS,
     judges: Path = records.WEIGHTS,

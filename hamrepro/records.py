@@ -19,6 +19,7 @@ from hamrepro.places import DATA, restore
 from hamrepro.places import read as read_file
 
 ROOT = Path(__file__).resolve().parents[1]
+RUNS = (ROOT if (ROOT / ".git").exists() else Path()) / "runs"  # a chapter's own folder is no place for them
 RESULTS = DATA / "results"
 WEIGHTS = DATA / "weights"
 SCHEMA = 1

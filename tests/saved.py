@@ -1,7 +1,8 @@
-"""Saved states of a few numbers, whose content says which step they are of."""
+"""Saved states of a few numbers, whose content says which step they are of; and writes that are cut short."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -36,3 +37,16 @@ def loaded_step(folder: Path) -> int:
 def leftovers(folder: Path) -> list[str]:
     """Names of half-written files and folders."""
     return [path.name for path in folder.rglob("*.tmp")]
+
+
+def cut_short(write: Callable[[Path, bytes], None], after: int) -> Callable[[Path, bytes], None]:
+    """A way to write that works so many times, and then is killed."""
+    written: list[Path] = []
+
+    def writes(path: Path, data: bytes) -> None:
+        if len(written) == after:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, data)
+
+    return writes

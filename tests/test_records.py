@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from saved import cut_short
 
 from hamrepro import evaluate, places, provenance, records, sha256sums
 from hamrepro.errors import CheckpointError, RecordError
@@ -346,17 +347,11 @@ def test_a_committed_record_of_table_1_has_every_key_that_is_compared_with_it(pa
 @pytest.mark.parametrize("cut", range(3))
 @pytest.mark.parametrize("there", [False, True])
 def test_a_write_cut_short_leaves_the_old_record_or_the_new_one_and_both_go_on(results, monkeypatch, there, cut):
-    path, writes, real = records.record_path(*NAMES, results), [], sha256sums.write_atomically
+    path = records.record_path(*NAMES, results)
     if there:
         write(results, result(metrics={"old": entry(0.5)}))
 
-    def killed(place, data):
-        if len(writes) == cut:
-            raise KeyboardInterrupt
-        writes.append(place)
-        real(place, data)
-
-    monkeypatch.setattr(sha256sums, "write_atomically", killed)
+    monkeypatch.setattr(sha256sums, "write_atomically", cut_short(sha256sums.write_atomically, cut))
     with pytest.raises(KeyboardInterrupt):
         write(results, result(metrics={"new": entry(0.9)}))
     monkeypatch.undo()

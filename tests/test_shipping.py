@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from sandbox import own_folders
+from saved import cut_short
 from test_records import result
 from tiny import TinyClips, run_tiny, tiny_config
 
@@ -359,16 +360,10 @@ def test_a_card_of_the_wrong_kinds_is_refused(weights, path, wrong):
 
 @pytest.mark.parametrize("cut", range(3))
 def test_a_shipment_cut_short_leaves_the_old_weights_or_the_new_ones(tmp_path, monkeypatch, cut):
-    path, writes, real = tmp_path / "w.safetensors", [], checkpoint.write_atomically
+    path = tmp_path / "w.safetensors"
     checkpoint.save_weights(path, {"a": torch.zeros(2)}, {"made": "old"})
 
-    def killed(place, data):
-        if len(writes) == cut:
-            raise KeyboardInterrupt
-        writes.append(place)
-        real(place, data)
-
-    monkeypatch.setattr(checkpoint, "write_atomically", killed)
+    monkeypatch.setattr(checkpoint, "write_atomically", cut_short(checkpoint.write_atomically, cut))
     with pytest.raises(KeyboardInterrupt):
         checkpoint.save_weights(path, {"a": torch.ones(2)}, {"made": "new"})
     monkeypatch.undo()
