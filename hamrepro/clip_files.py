@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import normalize
@@ -185,7 +185,8 @@ def read(source: Source) -> np.ndarray:
                     raise ValueError("its blocks do not lead to its end")
                 if still and getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a photo's second picture
                     raise ValueError("an animation among stills")
-                for frame in [image] if still else ImageSequence.Iterator(image):
+                poster = getattr(image, "default_image", False)  # shown where animations are not, and no part of one
+                for frame in [image] if still else islice(ImageSequence.Iterator(image), int(poster), None):
                     frames.append(square(frame))
                     sizes.add(frame.size)
         except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to

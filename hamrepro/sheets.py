@@ -226,6 +226,10 @@ def fetch(*, extra: bool = False, retries: int = 3, timeout: float = 30.0, progr
     for path in tqdm(wanted, desc="LPC sheets", unit="file", disable=not progress):
         try:
             store.fetch(path, downloader=pooch.HTTPDownloader(timeout=timeout))
+        except PermissionError as error:
+            raise DataError(
+                f"{folder} cannot be written: {error}", "a folder for the sheets", "set HAMREPRO_CACHE"
+            ) from error
         except (OSError, ValueError) as error:
             raise DataError(
                 f"{path} could not be fetched from {url}: {error}",

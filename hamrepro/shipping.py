@@ -37,7 +37,7 @@ def finished(config: RunConfig, seed: int, runs: Path) -> checkpoint.State:
     if saved is None or saved[2]["step"] < config.training.steps:
         given = "no run" if saved is None else f"a run at step {saved[2]['step']} of {config.training.steps}"
         data = f"{OWN}<its folder>" if config.dataset.startswith(OWN) else config.dataset
-        names = f"--preset {config.preset} --dataset {data} --model {config.model} --seed {seed} --runs {runs}"
+        names = f"--preset {config.preset} --dataset {data} --model {config.model} --seed {seed} --runs '{runs}'"
         raise CheckpointError(f"{given} in {folder}", "a finished run", f"python -m hamrepro train {names}")
     return saved
 
@@ -243,8 +243,6 @@ def require_room(
 def record(result: Result, out: Path | None = None, results: Path = records.RESULTS) -> Path:
     """Write a result to its place under the results folder and list its hash, or to a file of one's own."""
     names = (result["preset"], result["dataset"], result["model"], result["seed"])
-    if out is not None:
-        records.write(out, result)
-        return out
-    records.write(path := records.record_path(*names, results), result, results)
+    path = out or records.record_path(*names, results)
+    records.write(path, result, results if out is None else None)
     return path

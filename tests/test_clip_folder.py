@@ -177,6 +177,14 @@ def test_animations(tmp_path, suffix):
     assert shades.shape == (5, 3) and abs(shades[:, 0].astype(int) - np.arange(5) * 9).max() <= 1
 
 
+def test_a_picture_for_viewers_without_animation_is_no_frame(tmp_path):
+    frames = [Image.new("RGB", (64, 64), (shade, 0, 0)) for shade in (200, 10, 20)]
+    (tmp_path / "a").mkdir()
+    frames[0].save(tmp_path / "a" / "clip.png", save_all=True, append_images=frames[1:], default_image=True)
+    (source,) = sources(tmp_path)
+    assert read(source)[:, 0, 0, 0].tolist() == [10, 20]
+
+
 def test_names_of_any_script_in_one_spelling(tmp_path):
     for form in ("NFC", "NFD"):
         stills(tmp_path / form / unicodedata.normalize(form, "Läufer") / unicodedata.normalize(form, "früh 走る"), 2)

@@ -491,6 +491,15 @@ def test_the_default_set_and_the_extra_one(server: Server, monkeypatch: pytest.M
     assert files(sheets.fetch(extra=True, progress=False)) == CONTENT
 
 
+def test_a_cache_that_cannot_be_written_is_said_to_be_the_fault(server: Server, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pooch.core.Pooch.fetch", refuse)
+    with pytest.raises(DataError, match=r"(?s)cannot be written.*set HAMREPRO_CACHE"):
+        fetch()
+
+
 def test_pooch_is_needed_to_fetch_only(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
     monkeypatch.delenv("HAMREPRO_CACHE", raising=False)
