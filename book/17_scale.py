@@ -130,9 +130,9 @@ pd.DataFrame(paper or {"a GPU": {"frames / s": "not run", "a step": "not run"}})
 
 # %% tags=["hide-input"]
 flows = {(machine, name.removeprefix("flow/")): {
-    "ours": bench.shown(entry["value"], "s"),
+    "n": entry["n"], "ours": bench.shown(entry["value"], "s"),
     "an exponential an offset": bench.shown(entry["reference"]["value"], "s"),
-    "ratio": f"{entry['ratio']['value']:.2f}"}
+    "ratio (quartiles)": "{:.2f} ({:.2f} to {:.2f})".format(entry["ratio"]["value"], *entry["ratio"]["iqr"])}
     for machine, found in RECORDS.items() for name, entry in found.items()
     if name.startswith("flow/d=12 K=6 T=8/")}  # fmt: skip
 pd.DataFrame(flows).T

@@ -14,9 +14,12 @@
 # reference** in one process, so that a busy neighbour slows both: the same mathematics in float32, maps in the usual layout,
 # one matrix exponential for every offset, sprites composited with Pillow. The test suite compares the two in float64, value
 # and gradient, and fails when one of three ratios (the flow, its blocks, the batch) falls by more than a fifth. A machine is named after its GPU, or else after its processor
-# and its widest units; two cores were used, but one where a record names one thread.
+# and its widest units;
+# two cores were used, but one where a name says *one thread*.
 
 # %% tags=["hide-input"]
+import json
+
 import pandas as pd
 from IPython.display import Markdown
 
@@ -25,8 +28,10 @@ from hamrepro.presets import PRESETS, configure
 from hamrepro.training_benchmarks import per_frame
 
 pd.set_option("display.width", 160, "display.max_columns", 12, "display.max_rows", 80)
-RECORDS = {path.stem.removeprefix("cpu-2-x-x86-64-"): bench.entries_of(path)
-           for path in sorted((records.RESULTS / "bench").glob("*.json"))}  # fmt: skip
+RECORDS = {}
+for path in sorted((records.RESULTS / "bench").glob("*.json")):
+    threads = json.loads(path.read_text())["provenance"]["threads"]
+    RECORDS[path.stem.removeprefix("cpu-2-x-x86-64-") + ", one thread" * (threads == 1)] = bench.entries_of(path)
 
 
 def measured(*parts, columns=("median", "quartiles", "n", "slow reference", "ratio")):
@@ -102,7 +107,7 @@ pd.DataFrame(steps).T if steps else measured("step/")
 
 # %%
 runs = {key: {
-    "clips": entry.get("clips", 8), "a step": bench.shown(entry["value"], "s"), "n": entry["n"],
+    "clips": entry.get("clips", 8), "a step": with_quartiles(entry),
     "predicted": f"{entry['predicted']:.2f}" if entry["predicted"] else "",
     "gave": f"{entry['gain']:.2f}" if entry["gain"] else "", "so far": f"{entry['so_far']:.1f}"}
     for key, entry in entries("levers/")}  # fmt: skip
