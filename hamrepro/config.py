@@ -66,6 +66,7 @@ class TrainConfig:
         shift: pixels by which a clip is moved as a whole, at most, its edges repeated (Deviation D25).
         decoded_frames ... kl_frames, prior_states, periods, content_mmd, content_adversary: see
             `hamrepro.elbo.Estimate`.
+        onset: share of the steps before prior_states, periods, content_adversary and frames `apart` set in (D19).
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
         population_batches: once training is done, the statistics of the batch norms are taken from so many batches; 0:
             they are the running averages of training (Deviation D26).
@@ -93,6 +94,7 @@ class TrainConfig:
     periods: int = 1
     content_mmd: float = 0.0
     content_adversary: float = 0.0
+    onset: float = 0.0
     population_batches: int = 0
     continues: str = ""
     precision: str = "auto"
@@ -108,7 +110,7 @@ class TrainConfig:
         check(self, number(above=0, optional=True), "scale_learning_rate")
         check(self, weight, "content_mmd", "content_adversary")
         check(self, numbers(decay, 2), "betas")
-        check(self, share, "single_frame_content", "kl_warmup", "prior_states")
+        check(self, share, "single_frame_content", "kl_warmup", "prior_states", "onset")
         check(self, text, "continues")
         check(self, among("adam", "muon"), "optimiser")
         check(self, among("constant", "one-cycle"), "schedule")

@@ -34,17 +34,22 @@ def rate(config: TrainConfig, step: int) -> float:
 def estimate(config: TrainConfig, step: int) -> Estimate:
     """How the bound is estimated at a step.
 
-    All rise linearly: the KL weight to 1 over `kl_warmup` (Deviation D18), the share of states drawn from the prior
-    over the first tenth of the steps (Deviation D19), the number of periods over the first half (Deviation D20).
+    All rise linearly: the KL weight to 1 over `kl_warmup` (Deviation D18); from the `onset` on, the share of states
+    drawn from the prior over a tenth of what is left (Deviation D19), the number of periods over half (Deviation D20).
+    Before it, content is read from the window, and an adversary learns alone (Deviation D24).
     """
+    left = config.steps * (1 - config.onset)
 
-    def risen(over: float) -> float:
-        return min(1.0, (step + 1) / max(1.0, over * config.steps))
+    def risen(over: float, since: float = 0.0) -> float:
+        return min(1.0, max(0.0, step + 1 - since) / max(1.0, over))
 
-    frames = (config.decoded_frames, config.content_frames, config.single_frame_content, config.kl_frames)
-    periods = 1 + int(risen(0.5) * (config.periods - 1))
-    shares = (risen(config.kl_warmup), config.prior_states * risen(0.1))
-    return Estimate(*frames, *shares, periods, config.content_mmd, config.content_adversary)
+    begun = step >= config.steps - left
+    content = config.content_frames if begun else "window"
+    frames = (config.decoded_frames, content, config.single_frame_content, config.kl_frames)
+    shares = (risen(config.kl_warmup * config.steps), config.prior_states * risen(0.1 * left, config.steps - left))
+    periods = 1 + int(risen(0.5 * left, config.steps - left) * (config.periods - 1))
+    adversary = config.content_adversary * begun if config.content_adversary else None
+    return Estimate(*frames, *shares, periods, config.content_mmd, adversary)
 
 
 class Float32Products(TorchFunctionMode):

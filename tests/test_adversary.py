@@ -104,6 +104,15 @@ def test_the_loss_holds_its_cross_entropy_and_every_weight_gets_a_gradient():
     assert all(p.grad is not None for p in halo.parameters())
 
 
+def test_without_a_weight_it_learns_and_content_is_left_alone():
+    halo, action = build(with_adversary(), 0), torch.tensor([0, 0, 1, 1])
+    clips = 2 * torch.rand(4, 8, 3, 64, 64, generator=generator(0, "faces")) - 1
+    terms = halo.loss(clips, action, lambda name: generator(0, name), estimate=EXACT._replace(content_adversary=0.0))
+    terms["content_adversary"].backward()
+    assert all(p.grad.abs().sum() > 0 for p in halo.adversary.parameters())
+    assert all(p.grad is None or not p.grad.any() for p in halo.content.parameters())
+
+
 def test_a_run_that_continues_one_without_it_begins_with_a_new_one(tmp_path):
     before = tiny_config(model="halo-u", steps=2)
     first = train(before, 0, TinyClips(), run_folder(tmp_path, before, 0))[0].state_dict()

@@ -191,6 +191,7 @@ WRONG = {
     "content_frames": ["frame"],
     "prior_states": [-0.1, 1.5],
     "periods": [0, 2.5],
+    "onset": [-0.1, 1.5],
     "content_mmd": [-1.0],
     "content_adversary": [-1.0],
     "precision": ["float16", "bf16"],

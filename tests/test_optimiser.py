@@ -200,6 +200,18 @@ def test_the_weight_of_the_divergence_rises_to_one():
     assert weights == sorted(weights) and set(weights[49:]) == {1.0}
 
 
+def test_what_has_an_onset_waits_for_it_and_then_rises():
+    config = replace(ADAM, steps=1000, windows="cyclic", content_frames="apart", prior_states=0.5, periods=16,
+                     content_adversary=7.0, onset=0.6)  # fmt: skip
+    before, at, later, last = (estimate(config, step) for step in (599, 600, 640, 999))
+    assert (before.content_frames, before.prior_states, before.periods, before.content_adversary) == ("window", 0, 1, 0)
+    assert at.content_frames == "apart" and at.content_adversary == 7 and 0 < at.prior_states < 0.02
+    assert later.prior_states == 0.5 and 2 < later.periods < 6
+    assert last.prior_states == 0.5 and last.periods == 16
+    from_the_start = estimate(replace(config, onset=0.0), 0)
+    assert from_the_start.content_frames == "apart" and from_the_start.content_adversary == 7
+
+
 def test_the_paper_estimates_the_bound_exactly():
     assert {estimate(TrainConfig(), step) for step in (0, 1, 10_000)} == {EXACT}
 
