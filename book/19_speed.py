@@ -34,15 +34,19 @@ for path in sorted((records.RESULTS / "bench").glob("*.json")):
     RECORDS[path.stem.removeprefix("cpu-2-x-x86-64-") + ", one thread" * (threads == 1)] = bench.entries_of(path)
 
 
-def measured(*parts, columns=("median", "quartiles", "n", "slow reference", "ratio")):
-    """The rows of every machine's record whose names begin like this."""
-    kept = {machine: {name: row for name, row in bench.rows(found).items() if name.startswith(parts)}
-            for machine, found in RECORDS.items()}  # fmt: skip
-    frames = {machine: pd.DataFrame(rows).T[list(columns)] for machine, rows in kept.items() if rows}
+def told(row):
+    """The median; how many times as long the slow reference took, and its quartiles; turns."""
+    return row["median"] + (f"; {row['ratio']}, n {row['n']}" if row["ratio"] else "")
+
+
+def measured(*parts):
+    """What every machine's record has under names that begin like this, side by side."""
+    prefix = parts[0] if len(parts) == 1 else ""
+    cells = {machine: {name.removeprefix(prefix): told(row) for name, row in bench.rows(found).items()
+                       if name.startswith(parts)} for machine, found in RECORDS.items()}  # fmt: skip
     missing = "Not run: no record of a machine yet. `python -m hamrepro bench` writes one, in minutes."
-    if len(frames) == 1:  # one machine: its name stands above, not in every row
-        return next(iter(frames.values())).rename_axis(next(iter(frames)), axis=1)
-    return pd.concat(frames, names=["machine", ""]).reset_index(0) if frames else Markdown(missing)
+    kept = {machine: column for machine, column in cells.items() if column}
+    return pd.DataFrame(kept).fillna("not run") if kept else Markdown(missing)
 
 
 def entries(kind):
@@ -127,11 +131,13 @@ pd.DataFrame(runs).T if runs else measured("levers/")
 # matrix of preset `laptop`, 512×4,096, costs 23 GFLOP a step, which at that rate is half a minute. Here Muon multiplies in the precision of
 # the run.
 #
-# Other changes, each alone: the step as it is with the change and, as *slow reference*, without it. An unread loss
+# From here on a cell has the median time and, where something was timed beside it, how many times as long that took, with quartiles and the number of turns.
+#
+# Other changes, each alone: the step with the change, and how many times as long it takes without. An unread loss
 # costs nothing to have and is always on; fused updates are on where there is a GPU, and gave nothing here; a transposed convolution can be written as a plain one with four times the
 # channels, at 36 multiplications for 25; a compiler fuses what lies between the convolutions, and takes its time before
-# the first step. The last row is not about one step: as many trainings as cores, of one thread each, against one
-# training on all of them. Muon and the learning rate's cycle make steps not quicker but fewer; they show in the time to
+# the first step. *A training on every core* is not about one step: as many trainings as cores, of one thread each, against one
+# on all of them. Muon and the learning rate's cycle make steps not quicker but fewer; they show in the time to
 # quality below.
 
 # %%
@@ -157,7 +163,7 @@ measured("flow/")
 
 # %% [markdown]
 # The paper's other claim of cost is its block structure: $K$ operators of $2d \times 2d$ in the place of one of $2Kd \times 2Kd$,
-# less work by $K^2$; here the *slow reference* is the one matrix. At the sizes of Sprites, nine times fewer operations save up to a fifth of the time, and on a GPU none: matrices of
+# less work by $K^2$; here what is timed beside them is the one matrix. At the sizes of Sprites, nine times fewer operations save up to a fifth of the time, and on a GPU none: matrices of
 # 36 rows are so small that a call costs more than its multiplications. With six actions of twice the size blocks are three to four and a half times as fast on a processor, and still hardly faster on the GPU.
 
 # %%
