@@ -9,10 +9,11 @@ from hamrepro.config import TrainConfig
 
 # Variants that say which cycle of the recipe a run is, or how long one is.
 FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD = "first-cycle", "second-cycle", "short", "no-mmd"
-BRIEF, LONG, RUNNING_AVERAGES = "brief", "long", "running-averages"
+BRIEF, LONG, ONE_CYCLE, RUNNING_AVERAGES = "brief", "long", "one-cycle", "running-averages"
 
 CONTENT_MMD, CONTENT_ADVERSARY = 4000.0, 1000.0
 POPULATION = 100  # batches
+ONSET = 0.5  # share of the steps of the one cycle
 SHIFT, LONGER = 2, 16  # of faces: pixels by which a clip is moved; T of the later cycles, as many frames as are scored
 
 
@@ -30,6 +31,9 @@ def on_sprites(first: TrainConfig, model: str, variants: Sequence[str]) -> Train
     shorter = named & {SHORT, NO_MMD}
     if named & {FIRST_CYCLE, BRIEF} or (long and not second):
         return first
+    if ONE_CYCLE in named:
+        changes = {"content_frames": "apart", "content_adversary": CONTENT_ADVERSARY, "onset": ONSET}
+        return replace(first, steps=first.steps * 14 // 15, prior_states=0.5, periods=16, **changes)
     before = "+".join([model, *(name for name in variants if name not in {SECOND_CYCLE, *shorter})])
     tenths = 3 if shorter else 2 if long else 6
     training = replace(

@@ -13,6 +13,7 @@ from hamrepro.cycles import (
     FIRST_CYCLE,
     LONG,
     NO_MMD,
+    ONE_CYCLE,
     RUNNING_AVERAGES,
     SECOND_CYCLE,
     SHORT,
@@ -122,18 +123,21 @@ VARIANTS: dict[str, dict[str, Any]] = {
     NARROW: {"decoder_widths": _LAPTOP_NETWORK.decoder_widths, "steps": 2100},  # and so, with the decoder of sprites
     WIDE: {"decoder_widths": _WIDE},  # of sprites: with the decoder of faces
     HALF_HOUR: {"decoder_widths": _WIDE, "steps": 1500},  # and so, HALO on real sprites, every cycle half as long
+    ONE_CYCLE: {"decoder_widths": _WIDE},  # so, and all that the later cycles add in the second half of one
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
     "k9": _PER_ACTION_VIEW,
 }
 
 
+OF_LAPTOP = {NARROW, WIDE, HALF_HOUR, ONE_CYCLE}  # variants of this preset alone
 OPERATORS = {"u_sym", "elliptic", "random-start"}  # variants of the paper's two families
 CYCLE = {FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD}
 FRAMES = {"all-frames", "content-from-clip"}  # which of them are decoded, or read for the content
 EXCLUSIVE = (  # of each, a run has one at most
-    {"u_sym", "elliptic"}, {BRIEF, LONG}, {FIRST_CYCLE, LONG}, CYCLE | {BRIEF},
-    {NARROW, WIDE, HALF_HOUR},
+    {"u_sym", "elliptic"}, {FIRST_CYCLE, LONG}, CYCLE | {BRIEF},
+    CYCLE | {ONE_CYCLE}, {BRIEF, LONG, ONE_CYCLE},
+    OF_LAPTOP,
 )  # fmt: skip
 
 
@@ -183,8 +187,9 @@ def _combine(preset: str, dataset: str, model: str, actions: int | None) -> RunC
         raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(theirs)} only of {whose}, {' or '.join(where)}")
     if WIDE in variants and (faces or preset != "laptop"):
         raise ConfigError(f"{model} of {preset} on {dataset}", f"+{WIDE} only of laptop; not of faces, which have it")
-    if HALF_HOUR in variants and not (preset == "laptop" and dataset == "sprites" and base.startswith("halo")):
-        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{HALF_HOUR} only of HALO on sprites, laptop")
+    quick = {HALF_HOUR, ONE_CYCLE} & {*variants}
+    if quick and not (preset == "laptop" and dataset == "sprites" and base.startswith("halo")):
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(quick)} only of HALO on sprites, laptop")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 from hamrepro import checkpoint
-from hamrepro.cycles import BRIEF, FIRST_CYCLE, LONG, NO_MMD, RUNNING_AVERAGES, SECOND_CYCLE, SHORT
+from hamrepro.cycles import BRIEF, FIRST_CYCLE, LONG, NO_MMD, ONE_CYCLE, RUNNING_AVERAGES, SECOND_CYCLE, SHORT
 from hamrepro.datasets import load
 from hamrepro.errors import MissingDataError
 from hamrepro.face_sources import drawn
 from hamrepro.judging import recompute
-from hamrepro.presets import HALF_HOUR, IN_CYCLES, NARROW, UNSHIFTED, WIDE, configure
+from hamrepro.presets import HALF_HOUR, IN_CYCLES, NARROW, OF_LAPTOP, UNSHIFTED, WIDE, configure
 from hamrepro.reevaluation import compare_all
 from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train
@@ -36,6 +36,7 @@ EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            _each(FIRST_CYCLE, SHORT, NO_MMD), (0,)),
     ("sprites",            tuple(f"halo-sp+{WIDE}+{cycle}" for cycle in (FIRST_CYCLE, SHORT, NO_MMD)), (0,)),
     ("sprites",            (f"halo-sp+{WIDE}", f"halo-sp+{HALF_HOUR}"), (0,)),
+    ("sprites",            _each(ONE_CYCLE), (0, 1, 2)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u", "dsvae", "s3vae", "mocogan"), (0,)),
     ("faces-procedural",   _each(FIRST_CYCLE, SECOND_CYCLE, RUNNING_AVERAGES, UNSHIFTED, NARROW), (0,)),
@@ -86,7 +87,7 @@ def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | No
     """
     began, jobs = time.monotonic(), [(d, m, s) for d, models, seeds in EXPERIMENTS for m in models for s in seeds]
     jobs = [job for job in jobs if preset in IN_CYCLES or not OF_CYCLES & {*job[1].split("+")}]
-    jobs = [job for job in jobs if preset == "laptop" or not {NARROW, WIDE, HALF_HOUR} & {*job[1].split("+")}]
+    jobs = [job for job in jobs if preset == "laptop" or not OF_LAPTOP & {*job[1].split("+")}]
     weights, results = runs / preset / "weights", runs / preset / "results"
     for number, (dataset, model, seed) in enumerate(jobs, 1):
         print(f"[{number} of {len(jobs)}] {preset} {dataset} {model} seed {seed}", flush=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hamrepro.bounds import among, decay, number, numbers, share, whole
 from hamrepro.config import ModelConfig, RunConfig, TrainConfig
 from hamrepro.errors import ConfigError
-from hamrepro.presets import DATASETS, MODELS, PRESETS, VARIANTS, configure, first_cycle
+from hamrepro.presets import DATASETS, MODELS, PRESETS, VARIANTS, configure, continued, first_cycle
 
 BASE = configure("smoke", "sprites-procedural", "halo-sp")
 
@@ -97,12 +97,15 @@ def test_the_wide_decoder_is_refused_where_it_would_change_nothing_or_be_narrowe
 @pytest.mark.parametrize(
     "names",
     [("laptop", "sprites-procedural", "halo-sp+half-hour"), ("laptop", "sprites", "dsvae+half-hour"),
-     ("fast", "sprites", "halo-sp+half-hour"), ("laptop", "mug", "halo-u+half-hour")],
+     ("fast", "sprites", "halo-sp+half-hour"), ("laptop", "mug", "halo-u+half-hour"),
+     ("laptop", "sprites-procedural", "halo-sp+one-cycle"), ("laptop", "sprites", "s3vae+one-cycle"),
+     ("laptop", "faces-procedural", "halo-u+one-cycle")],
 )  # fmt: skip
-def test_half_an_hour_is_of_one_preset_and_data_set(names):
-    with pytest.raises(ConfigError, match="half-hour") as caught:
+def test_half_an_hour_and_one_cycle_are_of_one_preset_and_data_set(names):
+    variant = names[2].partition("+")[2]
+    with pytest.raises(ConfigError, match=variant) as caught:
         configure(*names)
-    assert caught.value.expected == "+half-hour only of HALO on sprites, laptop"
+    assert caught.value.expected == f"+{variant} only of HALO on sprites, laptop"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,9 @@ def test_half_an_hour_is_of_one_preset_and_data_set(names):
         ("halo-sp+first-cycle+second-cycle", "one of"),
         ("halo-sp+short+no-mmd", "one of"),
         ("halo-gru+u_sym", "only of HALO"),
+        ("halo-sp+one-cycle+first-cycle", "one of"),
+        ("halo-sp+long+one-cycle", "one of"),
+        ("halo-sp+wide+one-cycle", "one of"),
         ("dsvae+long", "only of HALO"),
         ("mocogan+k9", "not +k9"),
         ("dsvae+first-cycle", "not +first-cycle"),
@@ -141,6 +147,14 @@ def test_half_an_hour_is_the_wide_decoder_and_every_cycle_half_as_long():
         steps, before = wide.training.steps // 2, wide.training.continues.replace("wide", "half-hour")
         assert half.network == wide.network
         assert half.training == replace(wide.training, steps=steps, continues=before)
+
+
+def test_one_cycle_is_the_wide_decoder_and_what_later_cycles_add_from_its_middle_on():
+    one, wide = (configure("laptop", "sprites", f"halo-u+{name}") for name in ("one-cycle", "wide"))
+    assert one.network == wide.network and continued(one) is None
+    first, third = first_cycle(wide).training, wide.training
+    added = ("prior_states", "periods", "content_frames", "content_adversary")
+    assert one.training == replace(first, steps=2800, onset=0.5, **{name: getattr(third, name) for name in added})
 
 
 def test_wide_is_the_decoder_of_faces_and_nothing_else():
