@@ -33,7 +33,7 @@ def on_sprites(first: TrainConfig, model: str, variants: Sequence[str]) -> Train
         return first
     if ONE_CYCLE in named:
         changes = {"content_frames": "apart", "content_adversary": CONTENT_ADVERSARY, "onset": ONSET}
-        return replace(first, steps=first.steps * 14 // 15, prior_states=0.5, periods=16, **changes)
+        return replace(first, steps=first.steps * 14 // 15, prior_states=0.3, periods=16, **changes)
     before = "+".join([model, *(name for name in variants if name not in {SECOND_CYCLE, *shorter})])
     tenths = 3 if shorter else 2 if long else 6
     training = replace(
