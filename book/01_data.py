@@ -46,7 +46,7 @@ warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets h
 # A character is four attributes, each of six values: skin, pants, tops, hair. That makes $6^4 = 1{,}296$ characters. Each
 # performs three actions, seen from three sides, in eight frames of 64×64 pixels: 11,664 clips. The split is DSVAE's, a fixed
 # permutation of the characters: the first 1,000 train, the other 296 test, so that **no test character is ever seen in
-# training**. Settings of recipe and architecture were chosen on the last 100 training characters, and those scores are not kept; the test set was scored once
+# training**. (`fit` and `validation` are the first 900 and the last 100 of the training characters; recorded runs train on all 1,000.) Settings of recipe and architecture were chosen on the last 100 training characters, and those scores are not kept; the test set was scored once
 # per recorded run. That some runs with two cycles fail was seen in such records, and was the reason to look for a third ({doc}`07_disentanglement`).
 
 # %%

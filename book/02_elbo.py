@@ -33,7 +33,7 @@ torch.set_default_dtype(torch.float64)
 # %% [markdown]
 # ## How a clip comes about
 #
-# An action $k$ of $K$, also written as the one-hot vector $\mathbf u$, has $d$ positions and $d$ momenta and a flow $f$ with parameters $\omega_k$; a frame has $m$ numbers, the decoder $\phi$ the width $\alpha = 1$, and
+# An action $k$ of $K$, also written as the one-hot vector $\mathbf u$, has $d$ positions and $d$ momenta and a flow $f$ with parameters $\omega_k$. A frame has $m$ numbers; $\phi$ is the decoder's mean and $\alpha = 1$ the standard deviation of a pixel; and
 # $p(\mathbf z) = \mathcal N(\mathbf 0, \mathbf I)$. Equations keep the paper's numbers, and its wording where that can be; what is wrong in one is said beside it or in {doc}`12_deviations`.
 #
 # (eq-1)=
@@ -118,7 +118,7 @@ SVG(schematics.framework("paper", "sprites"))
 # \mathbf s_{t+1}^k = f(\mathbf s_t^k; \omega_k, t), \qquad \mathbf s_{t-1}^k = f(\mathbf s_t^k; \omega_k, -t), \qquad \forall t \tag{13}
 # $$
 #
-# (steps of one frame are meant, here and in Eq. (4): [D5](#d5))
+# (steps of one frame are meant, here and in Eq. (4): [D5](#d5); and $\mathbf x_{t:t-w}$ is read as the $w$ frames that end with $t$: [D7](#d7))
 #
 # (eq-14)=
 # $$
@@ -218,12 +218,12 @@ SVG(schematics.graphs())
 # The paper's Eq. (22) has a product over all $t$ of the two motion factors, but its Eq. (17) has the terms of a single
 # frame. The single frame is what is trained here ([D8](#d8)).
 #
-# **5. Divide.** The delta functions of the flow stand above and below the fraction bar and cancel, the powers of
-# $e^{\operatorname{Tr}\mathbf H}$ are 1, and each prior meets its posterior:
+# **5. Divide.** The delta functions of the flow stand above and below the fraction bar and cancel; with the prior on frame $t$ no determinant is left (the paper's Eq. (23) carries
+# $e^{\operatorname{Tr}\mathbf H}$, which is 1), and each prior meets its posterior:
 #
 # (eq-23)=
 # $$
-# \mathbb E_{q}\, \log \left[\frac{p(\mathbf z)\, p(\mathbf q_t \mid \mathbf u)\, p(\mathbf p_t \mid \mathbf u) \prod_{t'} p(\mathbf x_{t'} \mid \mathbf q_{t'}, \mathbf z)\, e^{\operatorname{Tr}\mathbf H}}
+# \mathbb E_{q}\, \log \left[\frac{p(\mathbf z)\, p(\mathbf q_t \mid \mathbf u)\, p(\mathbf p_t \mid \mathbf u) \prod_{t'} p(\mathbf x_{t'} \mid \mathbf q_{t'}, \mathbf z)}
 # {q(\mathbf z \mid \mathbf x_{1:T})\, q(\mathbf q_t \mid \mathbf x_t, \mathbf u)\, q(\mathbf p_t \mid \mathbf x_{t:t-w}, \mathbf u)}\right] \tag{23}
 # $$
 #
@@ -249,7 +249,8 @@ SVG(schematics.graphs())
 # only if the flow is a rotation, that is for skew-$\mathbf H$. For a general $\mathbf H$, comparing $q(\mathbf s_t)$ with
 # $\mathcal N(\mathbf 0, \mathbf I)$ at a random $t$ is a choice, not a consequence: for each $t$ it is the bound of
 # another model, whose prior is the unit Gaussian at *that* frame, and what is trained is the average of these $T$ bounds, which is
-# a bound for the even mixture of the models. The plot shows how far a flow takes the other reading.
+# a bound for the even mixture of the models. The plot follows the other reading, the prior on frame 1: the largest
+# variance of $p(\mathbf s_t)$, one untrained operator of each family, $d = 6$.
 # ```
 
 # %% mystnb={"image": {"alt": "Largest variance of the prior carried along the flow"}} tags=["nbval-ignore-output"]
@@ -362,7 +363,7 @@ pd.DataFrame({"nats per clip": prices}).T
 # ## In short
 #
 # - One vector for who, one free point of phase space for what; every other frame follows by a linear map.
-# - Because the map keeps volume, it leaves no trace in the bound: four terms, three of them closed formulas.
+# - With the unit Gaussian on the reference frame the map leaves no trace in the bound: four terms, three of them closed formulas. With it on frame 1, keeping volume removes the determinant; only a rotation leaves the KL as it is.
 # - The derivation is exact for skew-$\mathbf H$. For $\mathbf H$ it averages $T$ models, which differ in the frame whose prior is the unit Gaussian.
 # - The picture term and the codes are paid in the same coin, nats, and the rate of exchange is set by the unit variance.
 

@@ -136,7 +136,7 @@ pd.DataFrame({"holds": checks})
 # ```{admonition} Definition 1 has the wrong condition
 # :class: warning
 # The paper calls $\mathbf H$ a Hamiltonian matrix if $\mathbf H^\top \mathbf J \mathbf H = \mathbf J$. That is the condition
-# of the group. A Hamiltonian matrix satisfies the condition of the algebra. The table below takes one energy and asks both
+# of the group. A Hamiltonian matrix satisfies the condition of the algebra. The table below takes one energy, and asks both
 # questions of both matrices.
 # ```
 
@@ -250,8 +250,8 @@ pd.DataFrame(by_action, index=["action 1", "action 2", "action 3"]).gt(0).replac
 #
 # So the energy of a clip is a constant the encoder chooses and the operator keeps: a number that holds *which* oscillation
 # this is, while the angle along the orbit holds *where in it* the frame lies. Below, in the arithmetic training uses
-# (float32), 1,000 frames, more than sixty times the length of Table 1's clips. What drift there is comes from rounding
-# $e^{\mathbf H}$ once; it grows in proportion to time, not exponentially.
+# (float32), 1,000 frames, more than sixty times the length of Table 1's clips. What drift there is comes from rounding,
+# of $e^{\mathbf H}$ and of its products; here it grows in proportion to time, not exponentially.
 
 # %% mystnb={"image": {"alt": "Relative error of the energy over a thousand frames"}} tags=["nbval-ignore-output"]
 fig, axis = plt.subplots(figsize=(7.2, 2.6))
@@ -333,9 +333,9 @@ axes[0].set_ylabel("Im λ (blue), 4 max Re λ (orange)");
 # %% [markdown]
 # So there is a computable safety margin. By Weyl's inequality $\mathbf M$ stays positive definite, and the spectrum stays
 # on the axis, while the symmetric update is smaller in spectral norm than the smallest eigenvalue of $\mathbf M$. This is
-# the reason for the start we use ([D14](#d14)): $d$ uncoupled oscillators with frequencies spread over
-# $(0, \pi)$ radians per frame, the range a clip sampled once a frame can tell apart. The release's start, a random
-# orthogonal symmetric part, has modes that grow from the first step.
+# the reason for the start we use ([D14](#d14)): $d$ oscillators, coupled by no more than random entries of standard deviation 0.02, with frequencies spread over
+# $(0, \pi)$ radians per frame, the range a clip sampled once a frame can tell apart. The release's start, the symmetric
+# part of a random orthogonal matrix, has modes that grow from the first step.
 
 # %%
 def begin(family, start="oscillators"):
@@ -350,7 +350,7 @@ starts = {family: begin(family) for family in FAMILIES}
 pd.DataFrame({**starts, "sp, the release's start": begin("sp", "random")}).T
 
 # %% [markdown]
-# The four families are one dial, from most to least free:
+# The four families, by how many numbers they have (`sp` contains them all and `u` contains `u_sym`; `u` and `elliptic` overlap, and neither contains the other):
 #
 # | family | $\mathbf H$ | numbers ($d = 6$) | bounded? | role |
 # |---|---|--:|---|---|
@@ -365,7 +365,7 @@ pd.DataFrame({**starts, "sp, the release's start": begin("sp", "random")}).T
 # %% [markdown]
 # ## A learned operator
 #
-# Everything so far held for any operator. Now for the shipped ones, trained on Sprites (preset `laptop`): first the three exact
+# Everything so far held for any operator. Now for the shipped ones, trained on Sprites (preset `laptop`, seed 0): first the three exact
 # properties, in float32 and on sixteen frames. The last row is a property of `u`; of `sp` it is an outcome of training.
 
 # %%
@@ -457,8 +457,9 @@ axes[0].set(xticks=range(3), xticklabels=[a[:5] for a in actions], title="Im λ,
 # The flow conserves the energy of the state it is given. Does the *encoder* know? It reads $(\mathbf q_t, \mathbf p_t)$ from any
 # frame on its own, and nothing forces eight frames of a clip onto one level but the bound, which asks every frame to serve as the
 # start of the whole. On three clips of the stand-in, one an action, the energy read off each frame. A flat line
-# would be an encoder that has understood the conservation law; the dashed line is the flow from frame 1. It has not quite: within a clip the energy moves
-# by a quarter and more. Over every 24th test clip of the stand-in, the range within a clip against its mean, and where the middle half of all energies lies:
+# would be an encoder that has understood the conservation law; the dashed line is the flow from frame 1. It has not: within a clip the energy moves
+# by a quarter and more, for walk and slash by more than the middle half of all clips' energies is wide. The flow conserves the energy; what the encoder reads of it does not say which clip this is.
+# (Skew-$\mathbf H$ trained on the stand-in, seed 0.) Over every 24th test clip of it, the range within a clip against its mean, and where the middle half of all energies lies:
 
 # %% mystnb={"image": {"alt": "Energy read from every frame of three clips, against the constant energy of the flow"}} tags=["nbval-ignore-output"]
 network, operators, H = trained("halo-u", "sprites-procedural")

@@ -45,7 +45,7 @@ if recompute:
 # (paper-figure-4)=
 # **Figure 4 (a), (c).** Two images, one row for each operator: frames 1 to 8, and below them 9 to 16. Panels (a) of the paper are Sprites in the order walk,
 # spellcast, slash; (c) are MUG in the order anger, disgust, fear, happiness, sadness, surprise. (The paper labels its right-hand
-# panels (b) and (c) as well; they are in {doc}`10_unconditional`.) Faces are in {doc}`21_faces`.
+# panels (b) and (c) as well; they are in {doc}`10_unconditional`.) All of this page is HALO with $\mathbf H$, preset `laptop`, seed 0, test clips. Faces are in {doc}`21_faces`.
 
 # %% mystnb={"image": {"alt": "Two images, each moved by three operators for sixteen frames", "classes": "pixelated strip"}}
 figures.show("figure-4", preset, model, seed)
@@ -62,7 +62,7 @@ figures.show("figure-7", preset, model, seed, figures.LIVE[:1])
 
 # %% [markdown]
 # (paper-figure-8)=
-# **Figure 8.** And three more. The paper's Figure 8 has the same caption as its Figure 7.
+# **Figure 8.** And three more, the first three clips of {doc}`Figure 6 <06_generation>`. The paper's Figure 8 has the same caption as its Figure 7.
 
 # %% mystnb={"image": {"alt": "Three more images moved by three operators", "classes": "pixelated strip"}}
 figures.show("figure-8", preset, model, seed, figures.LIVE[:1])
@@ -72,8 +72,8 @@ figures.show("figure-8", preset, model, seed, figures.LIVE[:1])
 #
 # - **Frame 1** should be the same picture in every row: three decodings of one image. Where they differ, the state of that operator
 #   says something about the image that the others do not.
-# - **Frames 9 to 16**, in the lower block, should repeat frames 1 to 8. That the cycle closes after eight frames, the operators were told by
-#   what they were trained on alone: windows from any phase of it ([D13](#d13)), and frames of up to sixteen periods ([D20](#d20)); drift between the halves is the dynamics' error alone.
+# - **Frames 9 to 16**, in the lower block, should repeat frames 1 to 8. Nothing in the model says that the cycle closes after eight frames. The operators learned it from what they were trained on: windows from any
+#   phase ([D13](#d13)), and frames of up to sixteen periods ([D20](#d20)). Both blocks have the same $\mathbf z$, so a difference between them is an error of the dynamics.
 # - **Clothes and hair** should be the same all along a row: they are decoded from one and the same $\mathbf z$.
 # - **The phase.** Every image is the first frame of a clip. Spellcast and slash begin in nearly the same pose, so either operator can start
 #   from the other's picture. A stride has no counterpart in a spell: where in its cycle an operator starts from a picture of another action,

@@ -40,7 +40,8 @@ if recompute:
 #
 # (paper-figure-4-right)=
 # **Figure 4 (b), (d).** Six draws of the prior, frames 1 to 8 and below them 9 to 16, actions by turns: walk, spellcast, slash, and again. They are the
-# first six of the random stream, whatever they look like. (In the paper's caption both right-hand panels are called (b) and (c).)
+# first six of the random stream, whatever they look like (HALO with $\mathbf H$, preset
+# `laptop`, seed 0). (In the paper's caption both right-hand panels are called (b) and (c).)
 
 # %% mystnb={"image": {"alt": "Six clips drawn from the prior, sixteen frames each", "classes": "pixelated strip"}}
 figures.show("figure-4-prior", preset, model, seed)
@@ -87,7 +88,7 @@ tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
 # Here $H(y)$ is a real question for HALO: the three actions are asked for equally often, but from which side the character is seen is the
-# prior's choice. $\ln 9 = 2.197$ says evenly from all three. $n$ is the number of clips of one draw; MoCoGAN, which needs no clip to begin with, was drawn five times.
+# prior's choice. $\ln 9 = 2.197$ says evenly from all three. $n$ is the number of clips of one draw; MoCoGAN, which needs no clip to begin with, was drawn twice.
 #
 # ### Faces
 
@@ -102,6 +103,6 @@ for data in ("mug", "faces-procedural"):
 tables.briefly(pd.DataFrame(rows).T)
 
 # %% [markdown]
-# Chance is 0.167. On the stand-in HALO was asked for 18 clips only (MoCoGAN for 144, five times), whose intervals reach from a fifth or a tenth to a half: little more can be said than that it often does something else
-# than was asked. On takes, which have no cycle, states from the prior were never met in training ([D19](#d19)). {doc}`07_disentanglement`, *Or fit the prior to
+# Chance is 0.167. On the stand-in HALO was asked for 18 clips only: its intervals reach from a fifth (skew-$\mathbf H$: a tenth) to a half, and say little more than that it often does something other than what was
+# asked. MoCoGAN was asked for 144, five times. On takes, which have no cycle, states from the prior were never met in training ([D19](#d19)). {doc}`07_disentanglement`, *Or fit the prior to
 # the encoder*, asks for the same actions with states that were.

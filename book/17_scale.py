@@ -242,7 +242,7 @@ pd.DataFrame([{"data": job.dataset, "model": job.model, "seed": job.seed} for jo
 # ## A thousand GPUs and a billion clips
 #
 # Paper and pencil, to see what would bend first. The assumptions are on top, in the code: a GPU with 989 TFLOP/s of bfloat16
-# on its data sheet, used at two fifths (the mark of the section on throughput, which the H100 missed: the second column has its step as measured), and 50 GB/s of network for each.
+# on its data sheet, used at two fifths of that (the mark of the section on throughput, two fifths of the *measured* rate, is lower, and the H100 missed it: the second column has its step as measured), and 50 GB/s of network for each.
 # Measured constants come from the records.
 
 # %%

@@ -160,7 +160,7 @@ paths = animate(network, test, folder / "animations")
 #
 # ## What it costs
 #
-# Every clip is 64×64 by the time it is trained on, so a step costs what it does on Sprites or on faces, by the number of labels. A folder gets the first cycle alone: the later
+# Every clip is 64×64 by the time it is trained on, so a step costs about what one of the first cycle costs on Sprites: the networks are the same but for $d = 12$, and the number of labels hardly counts. A folder gets the first cycle alone: the later
 # ones of Sprites need clips that are cycles ([D19](#d19)), and those of faces were made for faces ([D25](#d25)). That cycle as recorded, the clock's minutes beside other work; a run of several cycles counts them all, and those of faces began on a GPU:
 
 # %%

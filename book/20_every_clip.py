@@ -31,7 +31,7 @@ torch.set_num_threads(1)
 # ## 36 images under every operator
 #
 # Three images a line; for each, frames 1, 4, 7 and 10, one row an operator: walk, spellcast, slash. Everything is generated from the one
-# image, frame 1 included.
+# image, frame 1 included (HALO with $\mathbf H$, preset `laptop`, seed 0, test clips).
 
 # %% mystnb={"image": {"alt": "Thirty-six images, each moved by three operators, every third frame", "classes": "pixelated"}} tags=["hide-input"]
 figures.show("every-image", preset, model, seed, ("sprites",))
