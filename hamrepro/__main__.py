@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -195,6 +196,8 @@ def main() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages: torch reads it at its first allocation
     if sys.stderr is None:  # closed by who called
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):  # a path may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
         return

@@ -121,7 +121,7 @@ def entries_of(path: Path) -> Entries:
     """
     try:
         return json.loads(path.read_text())["metrics"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{path.name}: {error}", "a record of a benchmark", "python -m hamrepro bench") from error
 
 

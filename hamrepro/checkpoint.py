@@ -19,7 +19,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from hamrepro.errors import CheckpointError, InUseError, NonFiniteError
-from hamrepro.places import restore
+from hamrepro.places import read_whole, restore
 
 FORMAT = 2
 KEEP = 2
@@ -159,7 +159,7 @@ def load_state(path: Path, config_sha256: str) -> State:
         CheckpointError: missing, truncated, altered, of another format or of other settings.
     """
     try:
-        meta = json.loads((path / "meta.json").read_bytes())
+        meta = json.loads(read_whole(path / "meta.json"))
         if meta.get("format") != FORMAT:
             raise CheckpointError(f"{path}: format {meta.get('format')}", f"format {FORMAT}", "train again")
         if meta.get("config_sha256") != config_sha256:
@@ -174,7 +174,7 @@ def load_state(path: Path, config_sha256: str) -> State:
             raise CheckpointError(f"{path} lacks its origin: {missing}", ", ".join(ORIGIN), "delete this state")
         tensors = []
         for name in ("model.safetensors", "optimiser.safetensors"):
-            data = (path / name).read_bytes()
+            data = read_whole(path / name)
             if digest(data) != meta["sha256"][name]:
                 raise CheckpointError(
                     f"{path / name} does not match its hash", meta["sha256"][name][:12], "delete this state"
@@ -236,8 +236,8 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         CheckpointError: missing, not what the card says, or not finite.
     """
     try:
-        card = json.loads(path.with_suffix(".json").read_bytes())
-        data, new = path.read_bytes(), card.pop("next", {})
+        card = json.loads(read_whole(path.with_suffix(".json")))
+        data, new = read_whole(path), card.pop("next", {})
         found = digest(data)
         if found not in (card.get("sha256"), new.get("sha256")):
             raise CheckpointError(f"{path} does not match its card", str(card.get("sha256"))[:12], restore(path))

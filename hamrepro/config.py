@@ -66,7 +66,7 @@ class TrainConfig:
         shift: pixels by which a clip is moved as a whole, at most, its edges repeated (Deviation D25).
         decoded_frames ... kl_frames, prior_states, periods, content_mmd, content_adversary: see
             `hamrepro.elbo.Estimate`.
-        onset: share of the steps before prior_states, periods, content_adversary and frames `apart` set in (D19).
+        onset: share of the steps before prior_states, periods, content_adversary and frames `apart` set in (D27).
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
         population_batches: once training is done, the statistics of the batch norms are taken from so many batches; 0:
             they are the running averages of training (Deviation D26).

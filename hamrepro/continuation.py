@@ -12,7 +12,8 @@ from hamrepro.config import RunConfig
 from hamrepro.datasets import ClipSet
 from hamrepro.errors import CheckpointError
 from hamrepro.presets import continued
-from hamrepro.shipping import last_weights, trained_on
+from hamrepro.provenance import trained_on
+from hamrepro.shipping import last_weights
 from hamrepro.train import run_folder, train
 
 

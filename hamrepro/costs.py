@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ def trainings(results: Path = records.RESULTS, weights: Path = records.WEIGHTS) 
     """
     rows = []
     for path in sorted(results.glob("*/*/*/seed*.json")):
-        if not path.stem.removeprefix("seed").isdecimal():
+        preset, dataset, model = path.parts[-4:-1]
+        if (seed := records.seed_of(path)) is None:
             continue
-        preset, dataset, model, seed = *path.parts[-4:-1], int(path.stem.removeprefix("seed"))
         try:
             record = records.read(preset, dataset, model, seed, results)
         except RecordError:
@@ -39,7 +38,8 @@ def trainings(results: Path = records.RESULTS, weights: Path = records.WEIGHTS) 
         card: dict[str, Any] = {}
         path = records.weights_path(preset, dataset, model, seed, weights).with_suffix(".json")
         if path.exists():
-            card = json.loads(path.read_text()).get("trained_on", {})
+            whole = records.document(path)
+            card = whole.get("trained_on", {}) if isinstance(whole, dict) else {}
         rows.append({
             "preset": preset, "data": DATASETS.get(dataset, dataset),
             "model": label(model), "seed": seed,

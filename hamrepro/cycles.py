@@ -1,4 +1,4 @@
-"""Cycles of the learning rate: what follows the first, on Sprites and on faces. Deviations D19 to D21, D24 to D26."""
+"""Cycles of the learning rate: what follows the first, on Sprites and on faces. Deviations D19 to D21, D24 to D27."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def on_sprites(first: TrainConfig, model: str, variants: Sequence[str]) -> Train
 
     The second: six steps for every ten of the first at half of its rate, with states from the prior and with content
     that must not tell the action (Deviations D19, D20, D21). The third: five for every eighteen of the second, an
-    adversary in place of the discrepancy (D24).
+    adversary in place of the discrepancy (D24). Or one cycle, fourteen steps for fifteen of the first, in whose second
+    half all of this sets in but the discrepancy, with fewer states from the prior (D27).
 
     Args:
         first: the first cycle. model: its name without variants.

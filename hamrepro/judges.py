@@ -238,5 +238,7 @@ def load_judge(dataset: str, blur: bool = False, *, weights: Path = WEIGHTS, dev
         judge.card = card
     except (CheckpointError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         given = getattr(error, "given", str(error))
+        if isinstance(error, CheckpointError) and path.exists():
+            command = error.next_step  # one trained anew is another judge than the records name
         raise JudgeError(f"no usable judge {path.name}: {given}", "weights that match their card", command) from error
     return judge.to(choose_device(device)).eval()

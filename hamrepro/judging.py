@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from hamrepro import checkpoint, records
+from hamrepro import checkpoint, provenance, records
 from hamrepro.aggregate_posterior import prior_quality
 from hamrepro.allocator import keep_freed_memory
 from hamrepro.calibration import certify
@@ -21,12 +21,12 @@ from hamrepro.errors import JudgeError
 from hamrepro.evaluate import subset
 from hamrepro.fitted_prior import fit_prior, with_fitted_prior
 from hamrepro.halo import Halo
-from hamrepro.judges import SHARPENING, TRAINING, Judge, judge_path, load_judge, train_judge
+from hamrepro.judges import SHARPENING, TRAINING, Judge, heads_of, judge_path, load_judge, train_judge
 from hamrepro.leakage import leakage
 from hamrepro.precision import choose_device
 from hamrepro.presets import configure
 from hamrepro.protocols import lacking, supervised
-from hamrepro.shipping import evaluate_shipped, load_shipped, record, require_data, scored, ship
+from hamrepro.shipping import evaluate_shipped, load_shipped, record, scored, ship
 from hamrepro.swap_truth import swap_fidelity
 from hamrepro.train import environment
 
@@ -39,9 +39,11 @@ def ship_judge(
     Returns:
         Where it lies, and its card. A judge below its gate is written too, and refuses to score.
     """
+    clip_set = load(dataset, "train")
+    heads_of(clip_set)
     records.require_folder(judge_path(dataset, blur, weights).parent)
     began = time.monotonic()
-    judge = train_judge(load(dataset, "train"), blur=blur, seed=seed, device=device)
+    judge = train_judge(clip_set, blur=blur, seed=seed, device=device)
     seconds = round(time.monotonic() - began)
     card = certify(judge, load(dataset, "test"), blur=blur)
     card |= {
@@ -104,7 +106,7 @@ def judge_shipped(
         network = TRIVIAL[model]()
     else:
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
-        require_data(card, test)
+        provenance.require_data(card, test)
     began = time.monotonic()
     needs_bank = not lacking(network, "A-bank") and (not supervised(network) or bool(lacking(network, "A")))
     train = load(dataset, "train") if model not in TRIVIAL else None

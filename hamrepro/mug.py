@@ -108,6 +108,7 @@ class _Walk:
     takes: list[Take] = field(default_factory=list)
     skipped: list[Skip] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    linked: set[Path] = field(default_factory=set)
 
     def skip(self, path: Path, reason: str, expected: bool = False) -> None:
         place = path.relative_to(self.root).as_posix()
@@ -142,6 +143,10 @@ class _Walk:
                 if target.is_dir() and target.is_relative_to(self.root.resolve()):
                     self.skip(path, "link to another folder of the tree: the same takes twice")
                     continue
+                if target in self.linked:
+                    self.skip(path, "link to what another link leads to: the same takes twice")
+                    continue
+                self.linked |= {target} if target.is_dir() else set()
             if not (entry.is_dir() or entry.is_file()):
                 self.skip(path, "neither a file nor a folder")
                 continue

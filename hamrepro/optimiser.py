@@ -36,7 +36,7 @@ def estimate(config: TrainConfig, step: int) -> Estimate:
 
     All rise linearly: the KL weight to 1 over `kl_warmup` (Deviation D18); from the `onset` on, the share of states
     drawn from the prior over a tenth of what is left (Deviation D19), the number of periods over half (Deviation D20).
-    Before it, content is read from the window, and an adversary learns alone (Deviation D24).
+    Before it, content is read from the window, and an adversary learns alone (Deviation D27).
     """
     left = config.steps * (1 - config.onset)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 from hamrepro.errors import DataError
@@ -51,6 +50,15 @@ def read(path: Path, at_most: int) -> bytes:
         return file.read(at_most) or b""
 
 
+def read_whole(path: Path) -> bytes:
+    """A file whose size is known; of a pipe or a device, which has none, a byte at most.
+
+    Raises:
+        OSError: as `open`.
+    """
+    return read(path, path.stat().st_size + 1)
+
+
 def restore(path: Path) -> str:
     """The step that brings back a damaged file: what is committed from the repository, what was made here anew."""
     root = DATA.parent
@@ -59,8 +67,15 @@ def restore(path: Path) -> str:
         listed = ["git", "-C", str(root), "ls-files", "--error-unmatch", "--", name]
         if not (root / ".git").exists():
             return f"copy {shlex.quote(name)} anew from where hamrepro came from"
-        with suppress(OSError):
-            if subprocess.run(listed, capture_output=True).returncode == 0:
-                where = [] if Path.cwd() == root else ["-C", str(root)]
-                return shlex.join(["git", *where, "checkout", "--", name])
+        try:
+            code = subprocess.run(listed, capture_output=True).returncode
+        except OSError:
+            code = None
+        if code == 0:
+            where = [] if Path.cwd() == root else ["-C", str(root)]
+            return shlex.join(["git", *where, "checkout", "--", name])
+        if code != 1:  # not "unknown to it": git is missing, or refuses a folder of another owner
+            return f"bring {shlex.quote(name)} back from the repository (git could not be asked)"
+    if not path.exists():
+        return f"make {shlex.quote(path.name)} again, or take it off its list"
     return f"remove {shlex.quote(str(path))} and run the command again"

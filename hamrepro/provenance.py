@@ -9,6 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from hamrepro.datasets import ClipSet
+from hamrepro.errors import CheckpointError
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -40,3 +43,15 @@ def origin(**more: Any) -> dict[str, Any]:
     """Provenance common to every record: commit, source, time; `more` adds the run's own."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {"commit": commit(), "source_sha256": source_sha256(), "created": now, **more}
+
+
+def trained_on(card: dict[str, Any], clip_set: ClipSet) -> bool:
+    """Whether the weights with this card were trained on the data that these clips are of."""
+    return card.get("data_sha256", clip_set.sha256) == clip_set.sha256
+
+
+def require_data(card: dict[str, Any], clip_set: ClipSet) -> None:
+    """A `CheckpointError` for weights trained on other data than these clips are of."""
+    if not trained_on(card, clip_set):
+        given = f"weights trained on data {str(card['data_sha256'])[:12]}"
+        raise CheckpointError(given, f"{clip_set.name} as it is here, {clip_set.sha256[:12]}", "train on these data")

@@ -15,7 +15,7 @@ from typing import Any
 from hamrepro import sha256sums
 from hamrepro.checkpoint import unwritable, write_atomically
 from hamrepro.errors import RecordError
-from hamrepro.places import DATA, restore
+from hamrepro.places import DATA, read_whole, restore
 from hamrepro.places import read as read_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,6 +88,8 @@ def same_run(path: Path, record: dict[str, Any], results: Path | None = None) ->
         sha256sums.require_unedited(path, results)
     if any(old.get(name) != record.get(name) for name in ("kind", "preset", "dataset", "model", "seed")):
         raise RecordError(f"{path} holds something else", "a new file, or a record of the same run", "another --out")
+    if wrong := [key for key, entry in _entries(old) if not isinstance(entry, dict)]:
+        raise RecordError(f"{path}: {wrong[0]} is no metric", "a value with its interval", "another --out")
     return old
 
 
@@ -159,6 +161,10 @@ def _parse(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path} is no results file: {error}", f"schema {SCHEMA}", again) from error
 
 
+def _entries(record: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [item for part in ("metrics", "subset") for item in record.get(part, {}).items()]
+
+
 def _is_entry(entry: Any) -> bool:
     if not isinstance(entry, dict) or "value" not in entry:
         return False
@@ -172,7 +178,7 @@ def _is_entry(entry: Any) -> bool:
 def document(path: Path) -> Any:
     """What a committed JSON file of `data/` holds; a damaged one is a `RecordError`."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_whole(path))
     except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path.name}: {error}", "the committed file", restore(path)) from error
 
@@ -198,18 +204,23 @@ def read(preset: str, dataset: str, model: str, seed: int, results: Path = RESUL
         raise RecordError(
             f"{name} says {[record.get(key) for key in names]}", f"{list(names.values())}", "evaluate again"
         )
-    entries = [item for part in ("metrics", "subset") for item in record.get(part, {}).items()]
-    if wrong := [key for key, entry in entries if not _is_entry(entry)]:
+    if wrong := [key for key, entry in _entries(record) if not _is_entry(entry)]:
         raise RecordError(f"{name}: {wrong[0]} is no metric", "value, ci95 and n, or a value of null", "evaluate again")
     if missing := [key for key in ORIGIN if record["provenance"].get(key) in (None, "")]:
         raise RecordError(f"{name} lacks its origin: {', '.join(missing)}", "a complete provenance", "evaluate again")
     return record
 
 
+def seed_of(path: Path) -> int | None:
+    """The seed whose record a file is by its name; None for any other file."""
+    named = re.fullmatch(r"seed(0|[1-9][0-9]*)\.json", path.name)
+    return int(named[1]) if named else None
+
+
 def seeds(preset: str, dataset: str, model: str, results: Path = RESULTS) -> list[int]:
     """Seeds with a record, in order."""
     folder = record_path(preset, dataset, model, 0, results).parent
-    return sorted(int(path.stem[4:]) for path in folder.glob("seed*.json") if path.stem[4:].isdecimal())
+    return sorted(seed for path in folder.glob("seed*.json") if (seed := seed_of(path)) is not None)
 
 
 def faults(results: Path = RESULTS) -> list[str]:
@@ -219,10 +230,10 @@ def faults(results: Path = RESULTS) -> list[str]:
     if not present | set(listed):
         found.append(f"no record under {results}: {restore(results)}, or evaluate again")
     for name in sorted(present | set(listed)):
-        place = re.fullmatch(r"([^/]+)/([^/]+)/([^/]+)/seed(\d+)\.json", name)
+        place, seed = name.split("/"), seed_of(results / name)
         try:
-            if place:
-                read(place[1], place[2], place[3], int(place[4]), results)
+            if len(place) == 4 and seed is not None:
+                read(*place[:3], seed, results)
             elif not (results / name).is_file():
                 raise RecordError(f"no file {name}, which SHA256SUMS lists", "", restore(results / name))
             else:

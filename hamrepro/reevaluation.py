@@ -18,10 +18,12 @@ def recorded() -> Iterator[Names]:
     """(preset, dataset, model, seed) of every record that can be recomputed here: trivial rows and shipped weights."""
     for path in sorted(records.RESULTS.glob("*/*/*/seed*.json")):
         preset, dataset, model = path.parts[-4:-1]
-        if not path.stem[4:].isdecimal():
+        seed = records.seed_of(path)
+        if seed is None:
             continue
-        names = (preset, dataset, model, int(path.stem[4:]))
-        if model in {*evaluate.TRIVIAL, *controls.TRIVIAL} or records.weights_path(*names).exists():
+        names, trivial = (preset, dataset, model, seed), {*evaluate.TRIVIAL, *controls.TRIVIAL}
+        weights = records.weights_path(*names)
+        if model in trivial or weights.exists() or weights.with_suffix(".json").exists():
             yield names
 
 

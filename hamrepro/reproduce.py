@@ -73,7 +73,7 @@ def reproduce(runs: Path = Path("runs", "reproduce")) -> bool:
     rows = compare_all(quick=True, tolerance=1e-3, wanted=_in_minutes, judged=lambda names: names[2] == "halo-sp")
     print("3. The scorecard\n")
     print(scorecard().to_string(index=False))
-    return bounds[-1] < bounds[0] and all(right for *_, right in rows)
+    return bounds[-1] < bounds[0] and bool(rows) and all(right for *_, right in rows)
 
 
 def retrain(preset: str, runs: Path, device: str = "cpu", stop_after: float | None = None) -> bool:

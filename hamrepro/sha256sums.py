@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hamrepro.checkpoint import write_atomically
 from hamrepro.errors import RecordError
-from hamrepro.places import restore
+from hamrepro.places import read_whole, restore
 
 SUMS = "SHA256SUMS"
 Sums = Mapping[str, Set[str]]
@@ -26,7 +26,7 @@ def sums(results: Path) -> Sums:
     if not os.path.exists(listing):
         return {}
     try:
-        lines = listing.read_text(encoding="utf-8").splitlines()
+        lines = read_whole(listing).decode().splitlines()
     except (OSError, ValueError) as error:
         raise RecordError(f"{listing} cannot be read: {error}", "the records' hashes", restore(listing)) from error
     for line in filter(None, lines):
@@ -57,7 +57,7 @@ def require_unedited(path: Path, results: Path) -> None:
     for _ in range(2):  # between list and file another process may have replaced both
         listed = sums(results).get(name)
         try:
-            found = sha256(path.read_bytes()).hexdigest()
+            found = sha256(read_whole(path)).hexdigest()
         except OSError as error:
             given = f"{name} cannot be read: {error.strerror}"
             raise RecordError(given, "an untouched record", restore(path)) from error

@@ -147,7 +147,9 @@ def decode(content: bytes, name: str) -> Image.Image:
             if image.mode != "RGBA" and not (image.mode == "P" and "transparency" in image.info):
                 raise refuse(f"mode {image.mode} without transparency")
             return image.convert("RGBA")
-    except (OSError, SyntaxError, ValueError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's reader raises whatever a damaged file leads it to
         raise refuse(f"damaged PNG ({error})") from error
 
 

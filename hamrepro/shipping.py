@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hamrepro import checkpoint, evaluate, provenance, records
+from hamrepro import checkpoint, controls, evaluate, provenance, records
 from hamrepro.allocator import keep_freed_memory
 from hamrepro.config import RunConfig
 from hamrepro.curves import as_csv, curve_path
@@ -74,9 +74,10 @@ def last_weights(
         if not shipped.exists():
             raise
         tensors, card = checkpoint.load_weights(shipped)
-        if _settings(shipped, card).network != config.network:
+        made = _settings(shipped, card)
+        if (made.network, made.training) != (config.network, config.training):
             again = f"python -m hamrepro train --model {config.model}, in a --runs folder of its own"
-            raise CheckpointError(f"{shipped.name} is another network", f"{config.model} of today", again) from None
+            raise CheckpointError(f"{shipped.name} is of other settings", f"{config.model} of today", again) from None
         return tensors, card.get("clips_seen", 0), card.get("train_seconds", 0)
     half = {name: value.half().float() if value.is_floating_point() else value for name, value in exact.items()}
     before = continued(config)
@@ -149,18 +150,6 @@ def _settings(path: Path, card: dict[str, Any]) -> RunConfig:
     return RunConfig.from_dict(card.get("config", {}))
 
 
-def trained_on(card: dict[str, Any], clip_set: ClipSet) -> bool:
-    """Whether the weights with this card were trained on the data that these clips are of."""
-    return card.get("data_sha256", clip_set.sha256) == clip_set.sha256
-
-
-def require_data(card: dict[str, Any], clip_set: ClipSet) -> None:
-    """A `CheckpointError` for weights trained on other data than these clips are of."""
-    if not trained_on(card, clip_set):
-        given = f"weights trained on data {str(card['data_sha256'])[:12]}"
-        raise CheckpointError(given, f"{clip_set.name} as it is here, {clip_set.sha256[:12]}", "train on these data")
-
-
 def evaluate_shipped(
     preset: str,
     dataset: str,
@@ -187,7 +176,7 @@ def evaluate_shipped(
         conditionings, on_share, label, tuned = ("clip",), (), "action", None
     else:
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
-        require_data(card, test)
+        provenance.require_data(card, test)
         generate, label = evaluate.of_model(network), network.config.label
         tuned = in_tune(network, test.frames) if test.cyclic and not quick else None
         conditionings = evaluate.CONDITIONINGS if hasattr(network, "generate") else ()
@@ -235,6 +224,11 @@ def require_room(
     """Before long work: `records.require_room` for where `record` would put it."""
     if dataset.startswith(OWN):
         raise ConfigError(f"{dataset} here", "a data set of tables", f"python -m hamrepro animate --dataset {dataset}")
+    trivial = model in {*evaluate.TRIVIAL, *controls.TRIVIAL}
+    known = ("smoke", dataset, "halo-sp") if trivial else (preset, dataset, model)
+    configure(*known)  # no folder is made for a slip of the pen
+    if trivial and preset != "any":
+        raise ConfigError(f"{model} of preset {preset}", "no training: preset any", "--preset any --seed 0")
     path = out or records.record_path(preset, dataset, model, seed, results)
     names = {"preset": preset, "dataset": dataset, "model": model, "seed": seed}
     records.require_room(path, names, results if out is None else None)

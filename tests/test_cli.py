@@ -318,6 +318,14 @@ def test_a_real_process_ends_with_code_two_and_no_traceback(tmp_path):
     assert ended.stderr.startswith("DataError: ") and "Traceback" not in ended.stderr
 
 
+def test_a_folder_whose_name_is_no_text_can_be_named(tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/r\xff")
+    ended = process(
+        "-m", "hamrepro", *TRAIN, "--stop-after", "0", "--runs", folder, PYTHONIOENCODING="utf-8:strict", PYTHONUTF8="0"
+    )
+    assert ended.returncode == 75 and "Traceback" not in ended.stderr
+
+
 def test_closed_error_output_stops_nothing(tmp_path):
     command = [sys.executable, "-m", "hamrepro", *TRAIN, "--stop-after", "0", "--runs", str(tmp_path)]
     ended = subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *command], env=os.environ | {"PYTHONPATH": str(ROOT)})

@@ -11,8 +11,9 @@ import torch
 from tiny import TinyClips, tiny_config
 from torch import nn
 
-from hamrepro import evaluate
+from hamrepro import evaluate, shipping
 from hamrepro.batches import normalise
+from hamrepro.errors import ConfigError
 from hamrepro.evaluate import SPANS, evaluate_generation, generation_metrics, of_model, score_frames, subset, trivial
 from hamrepro.models import build
 from hamrepro.tuning import in_tune
@@ -218,3 +219,13 @@ def test_what_is_no_cycle_has_no_frame_1000(clips, model):
 def test_evaluating_leaves_no_gradient(clips, model):
     score_frames(of_model(model), clips, torch.tensor([0]), "clip")
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    "names", [("lapto", "sprites", "halo-sp"), ("laptop", "sprite", "halo-sp"), ("laptop", "sprites", "halo-spp"),
+              ("any", "../sprites", "copy-first"), ("lapto", "sprites", "ground-truth")]
+)  # fmt: skip
+def test_a_slip_of_the_pen_makes_no_folder(tmp_path, names):
+    with pytest.raises(ConfigError):
+        shipping.require_room(*names, 0, results=tmp_path / "results")
+    assert not (tmp_path / "results").exists()

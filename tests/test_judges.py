@@ -292,8 +292,9 @@ def test_weights_that_do_not_match_their_card(tmp_path, clip_set):
         load_judge("sprites", True, weights=tmp_path)
     path = shipped(tmp_path, small(clip_set), clip_set)
     path.write_bytes(path.read_bytes()[:-1] + b"\0\1")
-    with pytest.raises(JudgeError, match="does not match its card"):
+    with pytest.raises(JudgeError, match="does not match its card") as caught:
         load_judge(clip_set.name, weights=tmp_path)
+    assert "hamrepro judge" not in caught.value.next_step  # another judge than the records name
     shipped(tmp_path, small(clip_set), clip_set, heads={"9way": 9, "skin": 5})
     with pytest.raises(JudgeError, match="match their card"):
         load_judge(clip_set.name, weights=tmp_path)

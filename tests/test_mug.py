@@ -126,6 +126,12 @@ def linked(tree: Path, _: pytest.MonkeyPatch) -> None:
     (tree / "subjects3/003").symlink_to(tree / "subjects3/001")
 
 
+def linked_outside(tree: Path, _: pytest.MonkeyPatch) -> None:
+    take(tree / "elsewhere", 31)
+    for name in ("take008", "take009"):
+        (tree / "subjects3/001/anger" / name).symlink_to(tree / "elsewhere")
+
+
 def not_text(tree: Path, _: pytest.MonkeyPatch) -> None:
     take(Path(os.fsdecode(os.fsencode(tree / "subjects3/001/anger") + b"/take\xff")), 3)
 
@@ -166,6 +172,7 @@ FAULTS = {
     "link to itself": (self_loop, "001/anger/take009", "loop", False),
     "broken link": (broken, "001/anger/take009", "broken link", False),
     "one person twice": (linked, "003", "same takes twice", False),
+    "one take linked twice": (linked_outside, "001/anger/take009", "same takes twice", False),
     "a name that is no text": (not_text, "001/anger/'take\\udcff'", "no plain text", False),
     "a name of two lines": (two_lines, "001/anger/'take\\n9'", "no plain text", False),
     "a pipe": (pipe, "001/anger/take000/img_0003.jpg", "neither a file nor a folder", False),

@@ -236,7 +236,9 @@ def test_a_record_one_may_not_read_is_a_fault(results, monkeypatch):
     def locked(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", locked)
+    monkeypatch.setattr(
+        sha256sums, "read_whole", lambda path: locked(path) if path.suffix == ".json" else path.read_bytes()
+    )
     assert "cannot be read: Permission denied" in records.faults(results)[0]
 
 
@@ -440,6 +442,7 @@ def test_two_files_of_one_s_own_are_written_in_turn(tmp_path, monkeypatch):
 
 
 def test_what_is_committed_comes_back_from_the_repository_and_the_rest_is_made_anew(tmp_path, monkeypatch):
+    (tmp_path / "a b.json").touch()
     assert places.restore(tmp_path / "a b.json") == f"remove '{tmp_path}/a b.json' and run the command again"
     (tmp_path / "data").mkdir()
     monkeypatch.setattr(places, "DATA", tmp_path / "data")
@@ -453,6 +456,47 @@ def test_what_is_committed_comes_back_from_the_repository_and_the_rest_is_made_a
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path / "data")
     assert places.restore(tmp_path / "link" / "x y.json") == "git checkout -- 'data/x y.json'"
+
+
+def test_where_git_cannot_be_asked_nothing_is_said_to_be_removed(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir(), (tmp_path / ".git").mkdir()  # one that git refuses
+    monkeypatch.setattr(places, "DATA", tmp_path / "data")
+    (tmp_path / "data" / "x.json").write_text("")
+    assert "back from the repository" in places.restore(tmp_path / "data" / "x.json")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "back from the repository" in places.restore(tmp_path / "data" / "x.json")
+
+
+def test_what_is_not_there_is_not_to_be_removed(tmp_path):
+    assert places.restore(tmp_path / "gone.json") == "make gone.json again, or take it off its list"
+
+
+@pytest.mark.parametrize("stray", ["seed00.json", "seed000.json", "seed٣.json", "seed-1.json"])
+def test_a_file_that_is_named_nearly_as_a_record_is_none_and_is_told(results, stray):
+    path = write(results, result())
+    shutil.copy(path, path.with_name(stray))
+    assert records.seeds(*NAMES[:3], results) == [0]
+    (fault,) = records.faults(results)
+    assert stray in fault and "not listed" in fault
+
+
+def test_a_file_whose_metrics_are_no_entries_is_refused_before_the_work(tmp_path):
+    mine = tmp_path / "mine.json"
+    records.write(mine, result())
+    mine.write_text(json.dumps(json.loads(mine.read_text()) | {"metrics": {"ssim/clip/1-8": 0.9}}))
+    with pytest.raises(RecordError, match="is no metric"):
+        records.require_room(mine, result())
+
+
+@pytest.mark.parametrize("place", ["SHA256SUMS", "halo-sp/seed0.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(results, place):
+    path = write(results, result())
+    pipe = path if place.endswith("json") else results / place
+    pipe.unlink()
+    os.mkfifo(pipe)
+    assert records.faults(results)
+    with pytest.raises(RecordError):
+        records.document(path.parent.parent / "pipe.json" if place == "SHA256SUMS" else path)
 
 
 def test_a_number_that_json_has_not_is_refused(results):

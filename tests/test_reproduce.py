@@ -18,6 +18,17 @@ def test_reproduce_compares_faces_only_where_they_are_drawn(seed, drawn, compare
     assert reproduce._in_minutes(("laptop", "sprites", "halo-u", seed)) is (seed == 0)
 
 
+def test_reproduce_that_compares_nothing_fails(monkeypatch, tmp_path):
+    def trained(config, seed, clips, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "stats.jsonl").write_text('{"loss": 2}\n{"loss": 1}\n')
+        return None, True
+
+    monkeypatch.setattr(reproduce, "train", trained)
+    monkeypatch.setattr(reproduce, "compare_all", lambda **options: [])
+    assert reproduce.reproduce(tmp_path) is False
+
+
 @pytest.fixture
 def retrained(monkeypatch, tmp_path):
     """`retrain` of two tiny models and one whose data are not at hand; what was judged, and by the judges of where."""

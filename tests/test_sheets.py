@@ -109,6 +109,7 @@ DAMAGED = {
     "cut in half": (GOOD[: len(GOOD) // 2], "damaged PNG"),
     "first half overwritten": (GOOD[:60] + b"\x5a" * (len(GOOD) // 2) + GOOD[60 + len(GOOD) // 2 :], "damaged PNG"),
     "header's checksum": (GOOD[:30] + b"\0" + GOOD[31:], "damaged PNG"),
+    "empty profile": (GOOD[:-12] + struct.pack(">I4sI", 0, b"iCCP", zlib.crc32(b"iCCP")) + GOOD[-12:], "damaged PNG"),
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from saved import cut_short
 from test_records import result
 from tiny import TinyClips, run_tiny, tiny_config
 
-from hamrepro import checkpoint, curves, records, reevaluation, shipping
+from hamrepro import checkpoint, curves, provenance, records, reevaluation, shipping
 from hamrepro.errors import CheckpointError, ConfigError, DataError, MissingDataError, NonFiniteError, RecordError
 from hamrepro.train import run_folder
 
@@ -114,8 +114,8 @@ def test_weights_of_other_data_are_not_scored(weights, path):
     edited = {"data_sha256": 64 * "0"}
     card = json.loads(path.with_suffix(".json").read_text()) | edited
     with pytest.raises(CheckpointError, match="trained on data 000000000000"):
-        shipping.require_data(card, TinyClips())
-    shipping.require_data(card | {"data_sha256": TinyClips().sha256}, TinyClips())
+        provenance.require_data(card, TinyClips())
+    provenance.require_data(card | {"data_sha256": TinyClips().sha256}, TinyClips())
 
 
 def test_no_run_cannot_be_shipped(tmp_path):
@@ -248,6 +248,12 @@ def test_a_record_has_its_origin_and_is_recomputed_exactly(recorded):
     assert {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()} == before
 
 
+def test_a_record_whose_weights_are_gone_is_missed(recorded, path):
+    path.unlink()
+    with pytest.raises(CheckpointError, match="no weights"):
+        reevaluation.compare_all(quick=True, tolerance=1e-3)
+
+
 def test_a_record_that_differs_is_seen(recorded, capsys):
     record = records.read(*NAMES)
     for entry in record["subset"].values():
@@ -314,11 +320,12 @@ def test_a_file_of_one_s_own_is_added_to_as_a_record_is(tmp_path):
     assert {*json.loads((tmp_path / "mine.json").read_text())["metrics"]} == {"ssim/clip/1-8", "accuracy/C/9way"}
 
 
-def test_first_weights_of_another_network_are_refused(weights, path, tmp_path):
+@pytest.mark.parametrize(("part", "name", "value"), [("network", "content", 9), ("training", "learning_rate", 0.5)])
+def test_first_weights_of_other_settings_are_refused(weights, path, tmp_path, part, name, value):
     settings = CONFIG.as_dict()
-    settings["network"]["content"] = 9
+    settings[part][name] = value
     rewrite(path, config=settings)
-    with pytest.raises(CheckpointError, match="another network") as caught:
+    with pytest.raises(CheckpointError, match="other settings") as caught:
         shipping.last_weights(CONFIG, 0, tmp_path / "none", weights)
     assert "hamrepro train" in caught.value.next_step
 

@@ -144,7 +144,9 @@ class Mocogan(nn.Module):
         check_clips(clips, next(self.parameters()).dtype)
         check_index("action", action, len(clips), self.config.actions)
         if clips.shape[1] != self.frames:
-            raise ShapeError(f"clips of {clips.shape[1]} frames", f"{self.frames} frames, the critic's length")
+            raise ShapeError(
+                f"clips of {clips.shape[1]} frames", f"{self.frames} frames, the critic's length", "--model halo-sp"
+            )
         if self.training:
             self._follow()
         draw = noise("posterior")
