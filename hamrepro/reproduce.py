@@ -36,7 +36,7 @@ EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            _each(FIRST_CYCLE, SHORT, NO_MMD), (0,)),
     ("sprites",            tuple(f"halo-sp+{WIDE}+{cycle}" for cycle in (FIRST_CYCLE, SHORT, NO_MMD)), (0,)),
     ("sprites",            (f"halo-sp+{WIDE}", f"halo-sp+{HALF_HOUR}"), (0,)),
-    ("sprites",            _each(ONE_CYCLE), (0, 1, 2)),
+    ("sprites",            _each(ONE_CYCLE), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u", "dsvae", "s3vae", "mocogan"), (0,)),
     ("faces-procedural",   _each(FIRST_CYCLE, SECOND_CYCLE, RUNNING_AVERAGES, UNSHIFTED, NARROW), (0,)),
