@@ -156,7 +156,7 @@ paths = animate(network, test, folder / "animations")
 #
 # A run belongs to the data it began with. Add a clip, and neither training nor animation goes on with the old run: rename the folder, or give another
 # `--runs`. Every other model takes the same option: `--model halo-u` for skew-$\mathbf H$, `dsvae`, `s3vae`, ... for the
-# baselines.
+# baselines (`mocogan` wants eight frames or more, and has nothing to animate: it does not look at clips when it draws).
 #
 # ## What it costs
 #
