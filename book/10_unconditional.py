@@ -80,8 +80,7 @@ for name in tables.UNDER_B:
                       "IS, 9-way": "is/A-category/9way", "3-way": "accuracy/A-category/3way",
                       "9-way": "accuracy/A-category/9way"}.items():  # fmt: skip
         cell = tables.Cell(preset, "sprites", name, key, "shown")
-        unasked = not cell.values and "no accuracy" in cell.missing
-        row[head] = "not applicable: it is not asked for" if unasked else cell.text(clips=False)
+        row[head] = cell.text(clips=False)
         row["n"] = max(cell.n, row["n"])
     row["n"] = row["n"] or "·"
 tables.briefly(pd.DataFrame(rows).T)

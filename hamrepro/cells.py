@@ -11,6 +11,7 @@ import pandas as pd
 from hamrepro import records
 from hamrepro.errors import RecordError
 
+UNASKED = {"A-category": "not asked for", "A-bank": "asked under A"}  # why a judged model has no such accuracy
 _SHARE = re.compile(r" (\(\d+, \d+ clips\))$")
 
 
@@ -58,7 +59,11 @@ class Cell:
                 scored = told or any(other.startswith(f"{metric}/{asked}/") for other in entries)
                 reason = next((e["why"] for e in (entry, *told) if e.get("why")), "")
                 why = f"not applicable: {reason}" if reason else "not applicable"
-                self.missing = self.missing or (why if scored else f"not run: no {metric} under {asked}")
+                judged = metric == "accuracy" and any(other.startswith("accuracy/") for other in entries)
+                if not scored:
+                    unasked = judged and UNASKED.get(asked)
+                    why = f"not applicable: {unasked}" if unasked else f"not run: no {metric} under {asked}"
+                self.missing = self.missing or why
                 continue
             self.values.append(entry["value"])
             self.seeds.append(number)

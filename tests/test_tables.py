@@ -72,6 +72,13 @@ def test_a_metric_a_model_has_not_is_not_applicable(results):
     assert cell(results, key="ssim/clip/1-8").text() == "not applicable"
 
 
+def test_what_a_judged_model_is_not_asked_for_is_not_applicable(results):
+    fill(results, [0.9], key="accuracy/A/3way")
+    assert cell(results, key="accuracy/A-category/9way").text() == "not applicable: not asked for"
+    assert cell(results, key="accuracy/A-bank/9way").text() == "not applicable: asked under A"
+    assert cell(results, key="accuracy/B/9way").text() == "not run: no accuracy under B"
+
+
 def test_a_protocol_nobody_scored_is_not_run(results):
     fill(results, [0.9])
     assert cell(results, key="accuracy/A/9way").text() == "not run: no accuracy under A"
