@@ -187,7 +187,7 @@ torch.set_default_dtype(torch.float64)
 # $\lambda$ = 1,000 (twice that, with the discrepancy kept beside it, did no better on validation characters), in one backward pass, by the reversed gradient of {cite:t}`ganin2016domain`. {cite:t}`lample2017fader` keep a code apart from attributes by the same game. The reader sees *draws* of
 # $\mathbf z$, eight a clip, as the decoder does: a posterior mean may tell what its noise then hides, and does. In training its cross-entropy is logged; at
 # $\ln K$ = 1.099 nats there is nothing left to be told. It needs no label but $\mathbf u$, and is no part of the model that draws.
-# The variant `+second-cycle` is the model before it. The shipped weights of `halo-u+k9` and those for procedural Sprites end with the second cycle, too; of `+second-cycle` itself
+# The variant `+second-cycle` is the model before it. The shipped weights of `halo-u+k9` end with the second cycle, too, and those for procedural Sprites with one of an older recipe, 300 steps with states from the prior and without the discrepancy; of `+second-cycle` itself
 # only the two runs whose content tells the action ({doc}`07_disentanglement`) are shipped.
 #
 # (d25)=
