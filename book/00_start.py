@@ -90,8 +90,8 @@ card[card["table"] == "1"][columns].set_index("data").rename_axis(None)
 
 # %%
 rows = {}
-for name in ("halo-sp+first-cycle", "halo-sp+wide+first-cycle", "halo-sp+wide", "halo-sp+one-cycle", "halo-sp+long",
-             "halo-sp+long+second-cycle"):  # fmt: skip
+for name in ("halo-sp+first-cycle", "halo-sp+wide+first-cycle", "halo-sp+wide", "halo-sp+one-cycle",
+             "halo-sp+long", "halo-sp+long+second-cycle"):  # fmt: skip
     keys = {metric.upper(): (f"{metric}/clip/1-16", digits) for metric, digits in tables.DIGITS.items()}
     keys |= {"accuracy, A, 9-way": ("accuracy/A/9way", 3), "H(y|x), A": ("h_y_given_x/A/9way", 3)}
     rows[tables.label(name)] = {head: tables.Cell("laptop", "sprites", name, key, "shown").text(digits)

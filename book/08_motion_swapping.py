@@ -134,8 +134,8 @@ heads = {"SSIM": "ssim/swap/1-8", "SSIM, best beginning": "ssim/swap-shifted/1-8
          "in phase": "in-phase/C/all", "one side": "in-phase/C/same-view",
          "two sides": "in-phase/C/other-view"}  # fmt: skip
 rows = {}
-for name in ("halo-sp+first-cycle", "halo-sp", "halo-sp+wide", "halo-sp+one-cycle", "halo-u+first-cycle", "halo-u",
-             "halo-u+one-cycle", "halo-u+k9",
+for name in ("halo-sp+first-cycle", "halo-sp", "halo-sp+wide", "halo-sp+one-cycle",
+             "halo-u+first-cycle", "halo-u", "halo-u+one-cycle", "halo-u+k9",
              "dsvae", "s3vae", "cdsvae", "skd", "copy-source"):  # fmt: skip
     place = "any" if name == "copy-source" else preset
     cells = {h: tables.Cell(place, "sprites", name, key, "subset") for h, key in heads.items()}

@@ -31,9 +31,10 @@ pd.set_option("display.width", 160, "display.max_columns", 12, "display.max_rows
 RECORDS = {}
 for path in sorted((records.RESULTS / "bench").glob("*.json")):
     threads = json.loads(path.read_text())["provenance"]["threads"]
-    RECORDS[path.stem.removeprefix("cpu-2-x-x86-64-") + ", one thread" * (threads == 1)] = bench.entries_of(path)
+    machine = path.stem.removeprefix("cpu-2-x-x86-64-") + ", one thread" * (threads == 1)
+    RECORDS[machine] = bench.entries_of(path)
 
-
+# %% tags=["hide-input"]
 def told(row):
     """The median; how many times as long the slow reference took, and its quartiles; turns."""
     return row["median"] + (f"; {row['ratio']}, n {row['n']}" if row["ratio"] else "")
