@@ -204,7 +204,7 @@ torch.set_default_dtype(torch.float64)
 #
 # (d27)=
 # **D27. All of it in one cycle.** A decoder with more channels keeps the action out of the content by itself ({doc}`07_disentanglement`, *Or give the decoder more channels*), so there is less for further cycles to mend.
-# The variant `+one-cycle` has the decoder of `+wide` and a single cycle of 2,800 steps, fourteen for every fifteen of the first cycle of `laptop`. Its first half is that of `+wide+first-cycle`. In its second half content is read
+# The variant `+one-cycle` has the decoder of `+wide` and a single cycle of 2,800 steps, fourteen for every fifteen of the first cycle of `laptop`. In its first half the bound is estimated as in `+wide+first-cycle`. In its second half content is read
 # from two frames apart (D17), up to 16 periods are drawn from (D20), the encoder gets the reversed gradient of the adversary (D24), which until then has learned alone, and states come from the prior (D19) for three clips in ten. There is no discrepancy (D21).
 # When it sets in and for how many clips was looked at on 300 clips of training characters, one run each: from a fifth of the steps on, SSIM is four thousandths lower than from the half on; from two thirds on, the prior's motion shows
 # the action asked for in 0.983, not in 0.997; with a quarter of the clips instead of a half SSIM is two thousandths higher, and 0.993 show it (none recorded; in these the adversary was new when it set in).
