@@ -19,7 +19,7 @@ from hamrepro.errors import DataError
 from hamrepro.layers import sheet_layers
 from hamrepro.pixelart import draw_layers
 from hamrepro.presets import configure, first_cycle
-from hamrepro.randomness import generator
+from hamrepro.randomness import generator, initialising
 from hamrepro.records import ROOT
 from hamrepro.sprites import Sprites
 from hamrepro.symplectic import flow_powers
@@ -73,8 +73,7 @@ def reference() -> ModuleType:
 
 def operators(actions: int, d: int, device: torch.device, family: str = "sp") -> HamiltonianOperators:
     """Operators as a training begins with them."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with initialising(0):
         return HamiltonianOperators(actions, d, family).to(device)
 
 

@@ -38,6 +38,7 @@ def number(*, above: float = -inf, optional: bool = False) -> Bound:
 
 share = Bound("a number from 0 to 1", lambda value: isinstance(value, int | float) and 0 <= value <= 1)
 weight = Bound("a number >= 0", lambda value: isinstance(value, int | float) and isfinite(value) and value >= 0)
+flag = Bound("True or False", lambda value: isinstance(value, bool))
 text = Bound("a text", lambda value: isinstance(value, str))
 decay = Bound("a number from 0 to below 1", lambda value: isinstance(value, int | float) and 0 <= value < 1)
 

@@ -69,7 +69,9 @@ class Cell:
             self.seeds.append(number)
             self.low, self.high = min(self.low, entry["ci95"][0]), max(self.high, entry["ci95"][1])
             self.n, self.hardware = entry["n"], record["provenance"]["hardware"]
-        if self.values and not self.missing.startswith("refused"):
+        if self.missing.startswith("refused"):
+            self.values, self.seeds = [], []
+        elif self.values:
             self.missing = ""
 
     @property

@@ -7,7 +7,7 @@ from hashlib import sha256
 from json import dumps, loads
 from typing import Any
 
-from hamrepro.bounds import among, check, decay, number, numbers, share, text, weight, whole
+from hamrepro.bounds import among, check, decay, flag, number, numbers, share, text, weight, whole
 from hamrepro.errors import ConfigError
 
 
@@ -66,6 +66,7 @@ class TrainConfig:
         shift: pixels by which a clip is moved as a whole, at most, its edges repeated (Deviation D25).
         decoded_frames ... kl_frames, prior_states, periods, content_mmd, content_adversary: see
             `hamrepro.elbo.Estimate`.
+        adversary_prior: whether the adversary also has to tell contents from draws of N(0, I) (Deviation D27).
         onset: share of the steps before prior_states, periods, content_adversary and frames `apart` set in (D27).
         kl_warmup: share of the steps over which the KL terms' weight rises to 1 (Deviation D18).
         population_batches: once training is done, the statistics of the batch norms are taken from so many batches; 0:
@@ -94,6 +95,7 @@ class TrainConfig:
     periods: int = 1
     content_mmd: float = 0.0
     content_adversary: float = 0.0
+    adversary_prior: bool = False
     onset: float = 0.0
     population_batches: int = 0
     continues: str = ""
@@ -112,6 +114,7 @@ class TrainConfig:
         check(self, numbers(decay, 2), "betas")
         check(self, share, "single_frame_content", "kl_warmup", "prior_states", "onset")
         check(self, text, "continues")
+        check(self, flag, "adversary_prior")
         check(self, among("adam", "muon"), "optimiser")
         check(self, among("constant", "one-cycle"), "schedule")
         check(self, among("first", "cyclic", "random"), "windows")

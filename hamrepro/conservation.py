@@ -14,7 +14,7 @@ def _states(operators: LinearDynamics, count: int = 16) -> Tensor:
     """The same standard normal states for every operator (K, count, 2d)."""
     noise = torch.Generator().manual_seed(0)
     states = torch.randn(operators.actions, count, 2 * operators.half_dimension, generator=noise)
-    return states.to(operators.generators().dtype)
+    return states.to(operators.generators())
 
 
 @torch.inference_mode()

@@ -22,8 +22,8 @@ def on_sprites(first: TrainConfig, model: str, variants: Sequence[str]) -> Train
 
     The second: six steps for every ten of the first at half of its rate, with states from the prior and with content
     that must not tell the action (Deviations D19, D20, D21). The third: five for every eighteen of the second, an
-    adversary in place of the discrepancy (D24). Or one cycle, fourteen steps for fifteen of the first, in whose second
-    half all of this sets in but the discrepancy, with fewer states from the prior (D27).
+    adversary in place of the discrepancy (D24). Or one cycle, six steps for every five of the first, in whose second
+    half all of this sets in but the discrepancy; the adversary tells contents from draws of the prior, too (D27).
 
     Args:
         first: the first cycle. model: its name without variants.
@@ -33,8 +33,8 @@ def on_sprites(first: TrainConfig, model: str, variants: Sequence[str]) -> Train
     if named & {FIRST_CYCLE, BRIEF} or (long and not second):
         return first
     if ONE_CYCLE in named:
-        changes = {"content_frames": "apart", "content_adversary": CONTENT_ADVERSARY, "onset": ONSET}
-        return replace(first, steps=first.steps * 14 // 15, prior_states=0.3, periods=16, **changes)
+        changes = {"content_frames": "apart", "content_adversary": CONTENT_ADVERSARY, "adversary_prior": True}
+        return replace(first, steps=first.steps * 6 // 5, prior_states=0.5, periods=16, onset=ONSET, **changes)
     before = "+".join([model, *(name for name in variants if name not in {SECOND_CYCLE, *shorter})])
     tenths = 3 if shorter else 2 if long else 6
     training = replace(

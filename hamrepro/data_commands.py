@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -27,6 +28,10 @@ def check(dataset: str) -> None:
     """Print what a data set holds, the sha256 of every block; exit 0 only where all is as expected."""
     from hamrepro.datasets import check as check_blocks
 
+    if dataset == "faces-procedural":
+        from hamrepro.face_sources import prepare
+
+        prepare(dataset, workers=os.cpu_count() or 1)
     faults = _check_folder() if dataset == "mug" else False
     blocks = check_blocks(dataset)
     for block, digest, expected, right in blocks:
@@ -42,7 +47,7 @@ def _check_folder() -> bool:
 
     report = check_folder()
     typer.echo("\n".join(report.lines()))
-    manifest = prepare("mug")[0]
+    manifest = prepare("mug", workers=os.cpu_count() or 1)[0]
     typer.echo(f"faces found in {len(manifest['takes'])} of {len(report.takes)} takes")
     for skip in manifest["skipped"]:
         typer.echo(line(skip["key"], skip["reason"], skip["expected"]))

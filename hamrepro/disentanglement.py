@@ -192,7 +192,7 @@ def evaluate_protocols(
         subject = fitted if "fitted" in PROTOCOLS[protocol] else model
         if subject is None and not why:
             continue
-        if protocol == "A-bank" and (bank is None or (supervised(model) and not lacking(model, "A"))):
+        if protocol == "A-bank" and (why or bank is None or (supervised(model) and not lacking(model, "A"))):
             continue
         if why and isinstance(model, tuple(TRIVIAL.values())):
             continue

@@ -135,7 +135,8 @@ class Processes:
             return model.loss
         if not isinstance(model, Halo | Dsvae):
             raise ConfigError(f"{type(model).__name__} on {self.size} processes", "HALO or DSVAE", "one process")
-        return DistributedDataParallel(_Loss(model), broadcast_buffers=False)
+        waits = getattr(model, "adversary", None) is not None  # for its onset, without a gradient
+        return DistributedDataParallel(_Loss(model), broadcast_buffers=False, find_unused_parameters=waits)
 
     def draws(self) -> AbstractContextManager:
         """Within it, draws from a given generator are rows of the whole batch's."""

@@ -26,8 +26,7 @@ class Estimate(NamedTuple):
             then taken to begin where the frames drawn fit it best, and the KL of motion is 0 (Deviation D19).
         periods: of a cycle, frames are drawn from so many periods, not one: out to frame T * periods (Deviation D20).
         content_mmd: weight of the discrepancy between the contents of different actions, added to the loss: content
-            must not tell the action (Deviation D21). content_adversary: weight of an adversary to the same end (D24);
-            with 0 it learns to read the action, and content is left alone.
+            must not tell the action (Deviation D21). content_adversary: weight of an adversary to the same end (D24).
     """
 
     decoded_frames: int | None = None
@@ -38,7 +37,7 @@ class Estimate(NamedTuple):
     prior_states: float = 0.0
     periods: int = 1
     content_mmd: float = 0.0
-    content_adversary: float | None = None
+    content_adversary: float = 0.0
 
 
 EXACT = Estimate()

@@ -115,6 +115,9 @@ def prepare(
 ) -> tuple[Manifest, Path]:
     """Build the cache of a set of faces, or find it built; see `load_faces` for the arguments.
 
+    Args:
+        workers: processes that fill it.
+
     Returns:
         The manifest and the cache's folder.
     """

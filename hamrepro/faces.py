@@ -143,7 +143,6 @@ def load_faces(
     seed: int = 0,
     subjects: Iterable[int] | None = None,
     root: Path | None = None,
-    workers: int = 1,
     progress: bool = True,
 ) -> Faces:
     """A split of "faces-procedural" or "mug"; the first call draws or reads, crops and caches every take.
@@ -153,7 +152,6 @@ def load_faces(
         partition: "take" or "subject". way: a name of `face_crops.VARIANTS`. window: "first" or "centre".
         seed, subjects: of faces-procedural; all 52 people when None.
         root: the licensed folder; `HAMREPRO_MUG` when None.
-        workers: processes that fill the cache.
 
     Raises:
         ConfigError: an unknown name. DataError: no licensed folder, no MUG folder, damaged cache.
@@ -162,7 +160,5 @@ def load_faces(
         raise ConfigError(
             f"split {split!r}, partition {partition!r}, variant {way!r}", f"{SPLITS}, {PARTITIONS}, {tuple(VARIANTS)}"
         )
-    manifest, folder = prepare(
-        name, way=way, seed=seed, subjects=subjects, root=root, workers=workers, progress=progress
-    )
+    manifest, folder = prepare(name, way=way, seed=seed, subjects=subjects, root=root, progress=progress)
     return Faces(manifest, open_frames(folder, manifest), split, partition, window)

@@ -136,7 +136,7 @@ class Halo(nn.Module):
         if estimate.content_mmd:
             terms["content_mmd"] = discrepancy(posterior.content.mean, action, self.config.actions)
             terms["loss"] = terms["loss"] + estimate.content_mmd * terms["content_mmd"]
-        if estimate.content_adversary is not None:
+        if estimate.content_adversary:
             told = self.adversary(posterior.content, action, estimate.content_adversary, noise("adversary"))
             terms |= {"content_adversary": told, "loss": terms["loss"] + told}
         return terms
@@ -180,7 +180,7 @@ class Halo(nn.Module):
         """Means of the frames (B, T, 3, 64, 64) from z (B, |Z|) and q (B, T, K d). Paper: Eq. (6)."""
         z = content[:, None].expand(-1, positions.shape[1], -1)
         frames = self.decoder(torch.cat([z, positions], -1).flatten(0, 1))
-        return frames.float().unflatten(0, positions.shape[:2])
+        return frames.to(torch.promote_types(frames.dtype, torch.float32)).unflatten(0, positions.shape[:2])
 
     def generate(
         self, clips: Tensor, action: Tensor, frames: int, *, conditioning: str = "clip", skip: int = 0

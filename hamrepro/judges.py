@@ -22,7 +22,7 @@ from hamrepro.datasets import ClipSet
 from hamrepro.errors import CheckpointError, JudgeError, ShapeError
 from hamrepro.optimiser import Optimiser
 from hamrepro.precision import choose_device, choose_precision
-from hamrepro.randomness import generator
+from hamrepro.randomness import generator, initialising
 from hamrepro.records import WEIGHTS
 
 TRAINING = TrainConfig(steps=1125, batch=32, learning_rate=2e-3, schedule="one-cycle", windows="cyclic")
@@ -165,10 +165,8 @@ def train_judge(
     if not clip_set.cyclic:
         training = replace(training, windows="random")
     place = choose_device(device)
-    before = torch.get_rng_state()
-    torch.set_rng_state(generator(seed, "init").get_state())
-    judge = Judge(heads_of(clip_set)).to(place)
-    torch.set_rng_state(before)
+    with initialising(seed):
+        judge = Judge(heads_of(clip_set)).to(place)
     low = choose_precision(training.precision, place) == "bfloat16"
     optimiser = Optimiser(judge, training, low)
     quiet = None if sys.stderr.isatty() else True
@@ -198,9 +196,10 @@ def sharpen(
     features, optimiser = torch.cat(found), Optimiser(nn.ModuleList([judge.lstm, judge.heads]), training)
     for step in range(training.steps):
         index, noise = order(len(clip_set), training.batch, seed, step), generator(seed, "window", step)
-        start = torch.randint(frames - clip_set.frames + 1, index.shape, generator=noise)  # of a cycle always 0
         if clip_set.cyclic:
-            start = clip_set.starts(index, generator(seed, "window", step), training.windows)
+            start = clip_set.starts(index, noise, training.windows)
+        else:
+            start = torch.randint(frames - clip_set.frames + 1, index.shape, generator=noise)
         columns = (start[:, None] + torch.arange(clip_set.frames)) % frames
         answer = judge.answer(features[index[:, None].to(place), columns.to(place)])
         optimiser.update(_cross_entropy(answer, clip_set, index), step)

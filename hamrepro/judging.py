@@ -25,7 +25,7 @@ from hamrepro.judges import SHARPENING, TRAINING, Judge, heads_of, judge_path, l
 from hamrepro.leakage import leakage
 from hamrepro.precision import choose_device
 from hamrepro.presets import configure
-from hamrepro.protocols import lacking, supervised
+from hamrepro.protocols import lacking
 from hamrepro.shipping import evaluate_shipped, load_shipped, record, scored, ship
 from hamrepro.swap_truth import swap_fidelity
 from hamrepro.train import environment
@@ -108,11 +108,10 @@ def judge_shipped(
         network, card = load_shipped(preset, dataset, model, seed, device=device, weights=weights)
         provenance.require_data(card, test)
     began = time.monotonic()
-    needs_bank = not lacking(network, "A-bank") and (not supervised(network) or bool(lacking(network, "A")))
     train = load(dataset, "train") if model not in TRIVIAL else None
     fitted = fit_prior(network, train, device=device) if train else None
     scores = evaluate_protocols(
-        network, test, sworn, seed=seed, quick=quick, draws=draws, bank=train if needs_bank else None,
+        network, test, sworn, seed=seed, quick=quick, draws=draws, bank=train,
         device=device, precision=precision, fitted=with_fitted_prior(network, fitted) if fitted else None,
     )  # fmt: skip
     for part, entries in scores.items():

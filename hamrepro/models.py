@@ -18,7 +18,7 @@ from hamrepro.baselines.skd import Skd
 from hamrepro.config import ModelConfig, RunConfig
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.halo import Halo
-from hamrepro.randomness import generator
+from hamrepro.randomness import initialising
 
 
 class Model(Protocol):
@@ -77,12 +77,9 @@ def build(config: RunConfig, seed: int) -> nn.Module:
 
     Initialisation draws from torch's global generator, which is put back afterwards.
     """
-    before = torch.get_rng_state()
-    torch.set_rng_state(generator(seed, "init").get_state())
-    try:
+    with initialising(seed):
         model = ARCHITECTURES[config.model.partition("+")[0]](config.network)
         if config.training.content_adversary:
-            model.adversary = Adversary(config.network.content, config.network.actions)
+            prior = config.training.adversary_prior
+            model.adversary = Adversary(config.network.content, config.network.actions, prior)
         return model
-    finally:
-        torch.set_rng_state(before)

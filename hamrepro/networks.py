@@ -91,8 +91,9 @@ class GaussianHead(nn.Module):
             self.log_std.bias += log_std
 
     def forward(self, features: Tensor) -> Gaussian:
-        """features (..., n) -> Gaussian (..., m), float32."""
-        return Gaussian(self.mean(features).float(), self.log_std(features).float().clamp(-8, 4))
+        """features (..., n) -> Gaussian (..., m), float32 at least."""
+        kind = torch.promote_types(features.dtype, torch.float32)
+        return Gaussian(self.mean(features).to(kind), self.log_std(features).to(kind).clamp(-8, 4))
 
 
 class ContentNetwork(nn.Module):
@@ -106,7 +107,7 @@ class ContentNetwork(nn.Module):
     def forward(self, features: Tensor) -> Gaussian:
         """features (B, T, h) -> Gaussian (B, |Z|)."""
         with torch.autocast(features.device.type, enabled=False):
-            _, (last, _) = self.lstm(features.float())
+            _, (last, _) = self.lstm(features.to(torch.promote_types(features.dtype, torch.float32)))
             return self.head(last[0])
 
 

@@ -36,7 +36,7 @@ def estimate(config: TrainConfig, step: int) -> Estimate:
 
     All rise linearly: the KL weight to 1 over `kl_warmup` (Deviation D18); from the `onset` on, the share of states
     drawn from the prior over a tenth of what is left (Deviation D19), the number of periods over half (Deviation D20).
-    Before it, content is read from the window, and an adversary learns alone (Deviation D27).
+    Before it, content is read from the window, and there is no adversary (Deviation D27).
     """
     left = config.steps * (1 - config.onset)
 
@@ -48,8 +48,7 @@ def estimate(config: TrainConfig, step: int) -> Estimate:
     frames = (config.decoded_frames, content, config.single_frame_content, config.kl_frames)
     shares = (risen(config.kl_warmup * config.steps), config.prior_states * risen(0.1 * left, config.steps - left))
     periods = 1 + int(risen(0.5 * left, config.steps - left) * (config.periods - 1))
-    adversary = config.content_adversary * begun if config.content_adversary else None
-    return Estimate(*frames, *shares, periods, config.content_mmd, adversary)
+    return Estimate(*frames, *shares, periods, config.content_mmd, config.content_adversary * begun)
 
 
 class Float32Products(TorchFunctionMode):

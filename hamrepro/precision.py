@@ -9,6 +9,7 @@ import torch
 from hamrepro.errors import ConfigError
 from hamrepro.networks import Decoder, Encoder
 from hamrepro.presets import PRESETS
+from hamrepro.randomness import initialising
 
 FRAMES, SECONDS, TRIALS = 16, 2.0, 3
 PAYS = 0.9  # bfloat16 is taken where a step takes less than this share of float32's time
@@ -21,8 +22,10 @@ def choose_device(name: str) -> torch.device:
         ConfigError: no such device, or it does not work here.
     """
     try:
-        torch.ones(1, device=name).item()
-        return torch.device(name)
+        if (device := torch.device(name)).type not in ("cpu", "cuda"):
+            raise NotImplementedError("operators need float64, which only these two have")
+        torch.ones(1, device=device).item()
+        return device
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         given = f"device {name!r}: {str(error).partition(chr(10))[0][:120]}"
         raise ConfigError(given, "cpu, or cuda where torch sees a GPU", "--device cpu") from error
@@ -34,8 +37,7 @@ def calibrate(device: torch.device) -> dict[str, float]:
     Taken by turns, so that a noisy neighbour slows both, and the least of at least three kept; about two seconds.
     """
     network = PRESETS["laptop"][0]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with initialising(0):
         encoder, decoder = Encoder(network).to(device), Decoder(network, network.features).to(device)
         frames = torch.rand(FRAMES, 3, 64, 64).to(device, memory_format=torch.channels_last)
     least = {"float32": float("inf"), "bfloat16": float("inf")}

@@ -234,7 +234,7 @@ def make_clips(
     if protocol == "R":
         own = real(clip_set, task.motion)
         return model.swap(*own, *own) if hasattr(model, "swap") else call(own[0], action, frames)
-    moving = real(bank if protocol == "A-bank" and bank is not None else clip_set, task.motion)
+    moving = real(bank if plan.motion == "bank" and bank is not None else clip_set, task.motion)
     return call(*moving, *real(clip_set, task.content))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 
@@ -9,16 +12,16 @@ from hamrepro.errors import ConfigError
 
 STREAMS = (
     "init",  # initial weights
-    "order",  # order of the clips; step = epoch
+    "order",  # order of the clips, step = epoch; which of them an evaluation takes
     "window",  # first frame of the training window
-    "reference",  # reference frame t of Eq. (11)
-    "posterior",  # reparametrisation noise
-    "prior",  # draws from the prior at evaluation
+    "reference",  # reference frame t of Eq. (11), and those that baselines compare
+    "posterior",  # reparametrisation noise; which frames are decoded, of which period
+    "prior",  # draws from the prior, at evaluation and in training (Deviation D19)
     "bootstrap",  # resampling of clips
     "pairing",  # which clip lends its content in a swap
-    "augment",  # judges' augmentation
+    "augment",  # augmentation, of judges and of contrastive baselines
     "faces",  # the procedural renderer of faces
-    "content",  # which clips show their content by a single frame
+    "content",  # which frames show a clip's content
     "adversary",  # draws of z that the adversary is shown (Deviation D24)
     "shift",  # by how many pixels a clip is moved
 )
@@ -46,3 +49,18 @@ def generator(seed: int, stream: str, step: int = 0) -> torch.Generator:
         raise ConfigError(f"seed {seed}, step {step}", "both >= 0")
     words = np.random.SeedSequence([seed, STREAMS.index(stream), step]).generate_state(2, np.uint32)
     return torch.Generator().manual_seed((int(words[0]) << 31) ^ int(words[1]))
+
+
+@contextmanager
+def initialising(seed: int) -> Iterator[None]:
+    """Within it torch's global generator, which draws first weights, is that of (seed, "init"); then it is as before.
+
+    >>> with initialising(0):
+    ...     one = torch.rand(1)
+    >>> with initialising(0):
+    ...     bool(torch.rand(1) == one)
+    True
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(generator(seed, "init").get_state())
+        yield

@@ -24,8 +24,7 @@ RESULTS = DATA / "results"
 WEIGHTS = DATA / "weights"
 SCHEMA = 1
 LARGEST = 1 << 26  # bytes of a record
-# Beginnings of what a judge says, by the name of its hash.
-JUDGED = {"judge_sha256": ("accuracy", "h_y", "is"), "judge_blur_sha256": ("accuracy-blur", "h_y-blur", "is-blur")}
+JUDGES = ("judge_sha256", "judge_blur_sha256")
 ORIGIN = ("commit", "source_sha256", "data_sha256", "config", "hardware", "versions", "created")
 
 
@@ -62,10 +61,9 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
             before, now = old["provenance"], new["provenance"]
             if all(before.get(key) == now.get(key) for key in ("weights_sha256", "data_sha256")):
                 since = {"commit": before["commit"]} if before.get("commit") not in (None, now.get("commit")) else {}
-                others = [name for name in JUDGED if now.get(name) not in (None, before.get(name))]
-                stale = tuple(word for name in others for word in JUDGED[name])
+                others = [name for name in JUDGES if now.get(name) not in (None, before.get(name))]
                 for part in {"metrics", "subset"} & old.keys():
-                    kept = {key: since | entry for key, entry in old[part].items() if not key.startswith(stale)}
+                    kept = {key: since | entry for key, entry in old[part].items() if _judge_of(key) not in others}
                     new[part] = kept | new.get(part, {})
                 new["provenance"] = before | now
         data = as_text(new, path.name).encode()
@@ -73,6 +71,13 @@ def write(path: Path, record: dict[str, Any], results: Path | None = None) -> No
             write_atomically(path, data)
         else:
             sha256sums.replace(path, data, results)
+
+
+def _judge_of(key: str) -> str:
+    """Name of the hash of the judge that said this; "" where none did."""
+    metric = key.partition("/")[0]
+    said = metric.startswith(("accuracy", "h_y", "is"))
+    return JUDGES["-blur" in metric] if said else ""
 
 
 def same_run(path: Path, record: dict[str, Any], results: Path | None = None) -> dict[str, Any]:

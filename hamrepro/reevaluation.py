@@ -11,7 +11,8 @@ from hamrepro.judging import judge_shipped
 from hamrepro.shipping import evaluate_shipped
 
 Names = tuple[str, str, str, int]
-Row = tuple[str, str, float, float, bool]
+Row = tuple[str, str, float | None, float | None, bool]
+GENERATED = ("ssim", "ssim-gain", "psnr", "mse")
 
 
 def recorded() -> Iterator[Names]:
@@ -27,24 +28,38 @@ def recorded() -> Iterator[Names]:
             yield names
 
 
-def _again(names: Names, known: dict[str, Any], quick: bool, judged: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Parts of a record made anew: Table 1, and of Table 2, on the fixed share, the protocols that it has."""
+def _of_table_1(key: str, quick: bool) -> bool:
+    """Whether a metric is of Table 1; of a quick look, where frames far ahead are left out."""
+    metric, how, span = [*key.split("/"), "", ""][:3]
+    if metric not in GENERATED or how.startswith("swap"):
+        return False
+    return not quick or (how in evaluate.CONDITIONINGS and span in evaluate.SPANS)
+
+
+def _again(
+    names: Names, known: dict[str, Any], quick: bool, judged: bool
+) -> Iterator[tuple[str, dict[str, Any], set[str]]]:
+    """Parts of a record made anew: Table 1, and of Table 2, on the fixed share, the protocols that it has.
+
+    Yields:
+        The part, its entries, and the recorded metrics that have to be among them.
+    """
     if names[2] not in controls.TRIVIAL or names[2] in evaluate.TRIVIAL:
         now = evaluate_shipped(*names, quick=quick)
-        yield from ((part, now.get(part, {})) for part in (("subset",) if quick else ("metrics", "subset")))
+        for part in ("subset",) if quick else ("metrics", "subset"):
+            yield part, now.get(part, {}), {key for key in known.get(part, {}) if _of_table_1(key, quick)}
     if judged and any(key.startswith("accuracy/") for key in known.get("subset", {})):
-        now = judge_shipped(*names, quick=True)["subset"]
-        yield "subset", {key: entry for key, entry in now.items() if key in known["subset"]}
+        now, told = judge_shipped(*names, quick=True)["subset"], known["subset"].keys()
+        wanted = {key for key in told if not _of_table_1(key, quick=False)}
+        yield "subset", {key: entry for key, entry in now.items() if key in told}, wanted
 
 
 def _within(key: str, old: float | None, new: float | None, n: int, tolerance: float) -> bool:
     if old is None or new is None:
         return old is new
     kind = key.split("/")[0]
-    if kind in ("ssim", "mse"):
-        allowed = tolerance
-    elif kind == "psnr":
-        allowed = 50 * tolerance
+    if kind in GENERATED:
+        allowed = 50 * tolerance if kind == "psnr" else tolerance
     elif kind == "leakage":  # a reader is trained anew, and what it learns hangs on the last bits of what it is given
         allowed = 0.03
     else:  # rounding may turn a clip or two, and a fit by a little
@@ -55,6 +70,8 @@ def _within(key: str, old: float | None, new: float | None, n: int, tolerance: f
 def compare(names: Names, *, quick: bool, tolerance: float, judged: bool = False) -> list[Row]:
     """Recompute one record from shipped weights: (record, metric, recorded, now, within tolerance) per metric.
 
+    A recorded metric that is no longer computed is one that differs.
+
     Args:
         quick: Table 1 on the fixed share of the test clips alone. judged: Table 2 too, on that share, one draw.
         tolerance: absolute for SSIM and MSE, 50 times wider for decibels; what a judge says may differ by three clips.
@@ -63,7 +80,9 @@ def compare(names: Names, *, quick: bool, tolerance: float, judged: bool = False
         RecordError: the record is damaged, or lacks a number of Table 1.
     """
     known, rows, name = records.read(*names), [], "/".join(map(str, names))
-    for part, entries in _again(names, known, quick, judged):
+    for part, entries, wanted in _again(names, known, quick, judged):
+        gone = sorted(wanted - entries.keys())
+        rows += [(name, f"{part}:{key}", known[part][key]["value"], None, False) for key in gone]
         for key, entry in entries.items():
             if key not in known.get(part, {}):
                 again = "python -m hamrepro evaluate --preset {} --dataset {} --model {} --seed {}".format(*names)

@@ -87,16 +87,9 @@ def registry() -> dict[str, str]:
     return listed
 
 
-def stored() -> Path | None:
-    """Folder where `fetch` keeps the sheets (`HAMREPRO_CACHE`, else the user's cache); None without pooch."""
-    folder = folder_of("HAMREPRO_CACHE")
-    if folder is None:
-        try:
-            import pooch  # noqa: F401
-        except ModuleNotFoundError:
-            return None
-        folder = cache_folder()
-    return folder / f"lpc-{COMMIT[:8]}"
+def stored() -> Path:
+    """Folder where `fetch` keeps the sheets: `HAMREPRO_CACHE`, else in the user's cache."""
+    return cache_folder() / f"lpc-{COMMIT[:8]}"
 
 
 def locate() -> Path:
@@ -113,9 +106,9 @@ def locate() -> Path:
             )
         return given
     folder = stored()
-    if folder is None or not any(os.path.isfile(folder / path) for path in NEEDED):
+    if not any(os.path.isfile(folder / path) for path in NEEDED):
         raise MissingDataError(
-            f"no LPC sheets: HAMREPRO_LPC is not set and {folder or 'the store of pooch'} holds none",
+            f"no LPC sheets: HAMREPRO_LPC is not set and {folder} holds none",
             "a folder with body/ hair/ legs/ torso/ feet/",
             "python -m hamrepro data fetch sprites, or set HAMREPRO_LPC, or use sprites-procedural",
         )

@@ -54,9 +54,10 @@ class Job(NamedTuple):
         if records.record_path(*names, results).exists():
             return bool(records.read(*names, results))
         config = configure(*names[:3])
-        options = {"weights": weights, "device": self.device, "stop_after": self.stop_after}
-        clips, waiting = load(self.dataset, "train"), True
+        clips, began, waiting = load(self.dataset, "train"), time.monotonic(), True
         while waiting:
+            left = None if self.stop_after is None else max(1.0, self.stop_after - (time.monotonic() - began))
+            options = {"weights": weights, "device": self.device, "stop_after": left}
             try:
                 done, waiting = train_all_cycles(config, self.seed, clips, self.runs, **options)[1], False
             except InUseError:  # another job trains the cycle that both of them begin with

@@ -59,7 +59,7 @@ def alone(work: Work, rounds: int = 5, **more: Any) -> dict[str, Any]:
 
 
 def _rate(entry: dict[str, Any], amount: float, unit: str) -> dict[str, Any]:
-    """Seconds of an amount of work to amount per second; the fastest is what the machine can do."""
+    """Seconds of an amount of work to amount per second."""
     low, high = entry["iqr"]
     return entry | {"value": amount / entry["value"], "iqr": [amount / high, amount / low], "unit": unit}
 

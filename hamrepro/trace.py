@@ -43,7 +43,7 @@ def cited(text: str) -> set[str]:
 
 
 def claimed(docstring: str) -> set[str]:
-    """Parts that a docstring claims: those named between `Paper:` and the end of that paragraph's sentences.
+    """Parts that a docstring claims: those named between `Paper:` and the end of that sentence.
 
     >>> claimed("Loss. Paper: Eq. (17). Unlike Table 9.") == {"Eq. (17)"}
     True

@@ -163,9 +163,9 @@ def _train(
         model.load_state_dict(new | first)
     elif training.continues and saved is None:
         raise ConfigError(f"{config.model} without first weights", f"those of {training.continues}", "hamrepro train")
-    model.to(place).train()
     if group.size > 1:
         share_batch_norms(model)
+    model.to(place).train()
     optimiser = Optimiser(model, training)
     done, seconds = 0, 0.0
     if saved is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,16 +22,13 @@ from hamrepro.halo import Halo
 from hamrepro.networks import Decoder, Encoder
 from hamrepro.optimiser import Optimiser, estimate
 from hamrepro.precision import choose_precision
-from hamrepro.randomness import generator
-from hamrepro.timing import compared, roofline
-
-Work = Callable[[], object]
+from hamrepro.randomness import generator, initialising
+from hamrepro.timing import Work, compared, roofline
 
 
 def halo(network: ModelConfig, device: torch.device, kind: type[Halo] = Halo) -> Halo:
     """An untrained network, the same weights for every kind."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with initialising(0):
         return kind(network).to(device).train()
 
 

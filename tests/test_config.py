@@ -153,8 +153,9 @@ def test_one_cycle_is_the_wide_decoder_and_what_later_cycles_add_from_its_middle
     one, wide = (configure("laptop", "sprites", f"halo-u+{name}") for name in ("one-cycle", "wide"))
     assert one.network == wide.network and continued(one) is None
     first, third = first_cycle(wide).training, wide.training
-    added = {name: getattr(third, name) for name in ("periods", "content_frames", "content_adversary")}
-    assert one.training == replace(first, steps=2800, onset=0.5, prior_states=0.3, **added)
+    same = ("periods", "content_frames", "content_adversary", "prior_states")
+    added = {name: getattr(third, name) for name in same}
+    assert one.training == replace(first, steps=3600, onset=0.5, adversary_prior=True, **added)
 
 
 def test_wide_is_the_decoder_of_faces_and_nothing_else():
@@ -208,6 +209,7 @@ WRONG = {
     "onset": [-0.1, 1.5],
     "content_mmd": [-1.0],
     "content_adversary": [-1.0],
+    "adversary_prior": [1, None, "yes"],
     "precision": ["float16", "bf16"],
 }
 

@@ -411,6 +411,14 @@ def test_what_another_blurred_judge_said_is_dropped_alone(results):
     assert records.read(*NAMES, results)["metrics"].keys() == {"accuracy/C/skin", "new"}
 
 
+def test_what_the_blurred_judge_said_outlives_another_judge(results):
+    metrics = {"accuracy/C/skin": entry(0.5), "accuracy-blur/C/skin": entry(0.6), "is-blur/C/3way": entry(2.0)}
+    write(results, result(metrics=metrics, origin={"judge_sha256": "old", "judge_blur_sha256": "b"}))
+    write(results, result(metrics={"new": entry(1.0)}, origin={"judge_sha256": "new", "judge_blur_sha256": "b"}))
+    kept = {"accuracy-blur/C/skin", "is-blur/C/3way", "new"}
+    assert records.read(*NAMES, results)["metrics"].keys() == kept
+
+
 def test_a_reader_beside_a_writer_reads_the_old_record_or_the_new_one(results, monkeypatch):
     path, real = write(results, result()), sha256sums.sums
 

@@ -117,12 +117,13 @@ def test_every_combination_is_a_job(tmp_path):
 
 
 def test_a_job_leaves_what_hand_work_leaves_and_is_skipped_when_done(tmp_path, monkeypatch):
-    calls, waited = [], []
+    calls, waited, left = [], [], []
     monkeypatch.setattr(sweep, "POLL", 0.0)
 
     def trained(config, seed, clips, runs, *, weights, device, stop_after):
+        left.append(stop_after)
         if not waited:  # another job trains there
-            waited.append(True)
+            waited.append(time.sleep(0.02))
             raise InUseError("busy")
         calls.append(run_folder(runs, config, seed))
         return None, len(calls) > 1
@@ -133,9 +134,10 @@ def test_a_job_leaves_what_hand_work_leaves_and_is_skipped_when_done(tmp_path, m
     monkeypatch.setattr(sweep, "load", lambda *names: TinyClips())
     monkeypatch.setattr(sweep, "ship", lambda *names: calls.append("ship"))
     monkeypatch.setattr(sweep, "evaluate_shipped", lambda *names, **options: result)
-    job = sweep.Job("smoke", "sprites-procedural", "halo-u", 1, tmp_path)
+    job = sweep.Job("smoke", "sprites-procedural", "halo-u", 1, tmp_path, stop_after=100)
     folder = tmp_path / "smoke" / "sprites-procedural" / "halo-u" / "seed1"
     assert job() is False and calls == [folder]
+    assert left[1] < left[0] - 0.02  # what it waited counts
     assert job() is True and calls == [folder, folder, "ship"]
     path = records.record_path(*job[:4], tmp_path / "smoke" / "results")
     assert json.loads(path.read_text())["seed"] == 1

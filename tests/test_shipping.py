@@ -265,6 +265,26 @@ def test_a_record_that_differs_is_seen(recorded, capsys):
     assert capsys.readouterr().out.count("DIFFERS") == 1
 
 
+def test_a_recorded_metric_that_is_no_longer_computed_differs(recorded, monkeypatch):
+    whole = reevaluation.evaluate_shipped
+
+    def less(*names, quick):
+        made = whole(*names, quick=quick)
+        del made["subset"]["psnr/strict/1-8"]
+        return made
+
+    monkeypatch.setattr(reevaluation, "evaluate_shipped", less)
+    rows = reevaluation.compare(NAMES, quick=True, tolerance=1e-3)
+    assert [(key, now) for _, key, _, now, right in rows if not right] == [("subset:psnr/strict/1-8", None)]
+
+
+@pytest.mark.parametrize(
+    ("key", "same"), [("ssim/clip/1-8", False), ("ssim-gain/clip/1-8", False), ("psnr/clip/1-8", True)]
+)
+def test_what_is_measured_in_pixels_is_held_to_the_tolerance(key, same):
+    assert reevaluation._within(key, 0.10, 0.14, 52, 1e-3) is same
+
+
 def test_a_record_without_a_metric_is_refused(recorded):
     path = records.record_path(*NAMES, recorded)
     path.unlink()

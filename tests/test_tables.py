@@ -105,6 +105,7 @@ def test_one_edited_seed_refuses_the_cell(results, seed):
     path = records.record_path("laptop", "sprites", "halo-sp", seed, results)
     path.write_text(path.read_text().replace("0.9", "0.99"))
     assert cell(results).text().startswith(f"refused: laptop/sprites/halo-sp/seed{seed}.json was edited")
+    assert (cell(results).mean, cell(results).interval(), cell(results).seeds) == (None, "", [])
 
 
 def test_the_fixed_share_is_a_part_of_its_own(results):

@@ -172,7 +172,7 @@ class Skd(Trunk):
         return self.decode(self.drawn(self.encode(motion)[1] + self.encode(content)[0]))
 
     def with_prior_content(self, motion: Tensor, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
-        """Protocol B as published: static parts are random convex mixtures of two other clips of the batch.
+        """Protocol B as published: static parts are random convex mixtures of two clips of the batch.
 
         They stay near the data, which draws from N(0, I) need not: an easier task than that of models with a prior.
         """

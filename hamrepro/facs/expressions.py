@@ -55,7 +55,6 @@ PROTOTYPES: Final[dict[str, tuple[dict[str, float], dict[str, float]]]] = {
         {"AU1": 0.95, "AU2": 1.0, "AU5": 0.8, "AU25": 0.5, "AU26": 0.75},
     ),
 }
-FRAMES_PER_SECOND: Final = 19
 TAKE_STEP: Final = 1_000  # steps below belong to the identities
 
 

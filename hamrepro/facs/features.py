@@ -10,7 +10,6 @@ from hamrepro.facs.canvas import SIZE, UNIT, grid
 from hamrepro.facs.expressions import UNITS
 from hamrepro.facs.identities import Identity
 
-Face = dict[str, float]
 _X, _Y = grid(SIZE)
 _INDEX = {name: number for number, name in enumerate(UNITS)}
 
@@ -87,7 +86,6 @@ def draw_eye(
     fade = np.clip((length + 0.02 - np.abs(x)) / 0.05, 0, 1)
     _mix(view, view * 0.55, 0.60 * fade * np.exp(-0.5 * ((w.y - crease) / 0.008) ** 2))
     _mix(view, view * 0.80, 0.5 * fade * _edge(top - w.y) * _edge(w.y - crease))
-    # Where the lid has come down, skin covers what the portrait leaves plain.
     lash = 0.010 + 0.006 * np.clip(s, 0, 1) + (0.004 if who.subject % 2 == 0 else 0.0)
     line = np.exp(-0.5 * ((w.y - top + 0.004) / lash) ** 2) * np.clip((length + 0.015 - np.abs(x)) / 0.03, 0, 1)
     _mix(view, 0.06, 0.85 * line)

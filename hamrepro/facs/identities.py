@@ -98,7 +98,7 @@ def identity(subject: int, seed: int = 0) -> Identity:
     """The person with number `subject` (1..52).
 
     Discrete factors walk through their palettes with strides prime to the palette sizes, so that two people
-    never share skin, hair, hairstyle and glasses alike; continuous ones are uniform draws.
+    never share skin, hair, iris, shirt, hairstyle and glasses alike; continuous ones are uniform draws.
 
     Raises:
         DataError: `subject` outside 1..52.

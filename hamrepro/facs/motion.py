@@ -32,7 +32,7 @@ def musculature(who: Identity) -> Musculature:
     """Displacement fields and folds of every action unit for one person."""
     moves, folds = _motion(who, *grid(COARSE)), _folds(who, *grid(MEDIUM))
     coarse, medium = (np.stack([smoothstep(0.5 - s * grid(n)[0] / 0.16) for s in (1, -1)]) for n in (COARSE, MEDIUM))
-    motion = np.stack([moves[u][None] * h for u in UNITS for h in coarse])
+    motion = np.stack([moves[u] * h for u in UNITS for h in coarse])
     shade = np.stack([folds[u] * h for u in UNITS for h in medium])
     return Musculature(torch.from_numpy(motion), torch.from_numpy(shade))
 

@@ -99,19 +99,16 @@ def renderer(subject: int, seed: int = 0) -> Renderer:
 def render_frames(
     subject: int, expression: str, take: int, frames: Iterable[int] | None = None, seed: int = 0
 ) -> Iterator[np.ndarray]:
-    """Frames of a take, one after another, uint8 (256, 256, 3); all of them, or those numbered in `frames`."""
-    performance, draw = perform(subject, expression, take, seed), renderer(subject, seed)
-    for t in range(len(performance)) if frames is None else frames:
-        yield draw.frame(performance, t)
+    """Frames of a take, one after another, uint8 (256, 256, 3); all of them, or those numbered in `frames`.
 
-
-def render_take(subject: int, expression: str, take: int, seed: int = 0) -> np.ndarray:
-    """A whole take, uint8 (T, 256, 256, 3), 50 <= T <= 160 at 19 frames a second.
+    There are 50 to 160, at 19 a second.
 
     Raises:
         DataError: no such subject or expression.
     """
-    return np.stack(list(render_frames(subject, expression, take, seed=seed)))
+    performance, draw = perform(subject, expression, take, seed), renderer(subject, seed)
+    for t in range(len(performance)) if frames is None else frames:
+        yield draw.frame(performance, t)
 
 
 def jpeg(frame: np.ndarray) -> bytes:
