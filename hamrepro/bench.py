@@ -71,6 +71,8 @@ def require_room(device: torch.device, out: Path | None = None, results: Path = 
     """Before long work: `records.require_room` for where `keep` would put it."""
     path = bench_path(device, results) if out is None else out
     records.require_room(path, {"kind": "bench"}, results if out is None else None)
+    if path.exists():
+        entries_of(path)
 
 
 def bench(
@@ -120,8 +122,10 @@ def entries_of(path: Path) -> Entries:
         RecordError: no record, or a damaged one.
     """
     try:
-        return json.loads(path.read_text())["metrics"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        entries = json.loads(path.read_text())["metrics"]
+        rows(entries)
+        return entries
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise RecordError(f"{path.name}: {error}", "a record of a benchmark", "python -m hamrepro bench") from error
 
 

@@ -21,8 +21,12 @@ from hamrepro.presets import OWN
 
 SIDE = 64
 STILLS, ANIMATIONS = (".png", ".jpg", ".jpeg"), (".gif", ".webp", ".apng", ".png")
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP")  # whatever a suffix says
 LAYOUT = "<folder>/<label>/<clip>/*.png|jpg, or <folder>/<label>/*.gif|webp|png, two frames a clip or more"
 NEXT = "mend or remove it"
+
+
+_FRACTION = re.compile(r"^-\d|\d\.\d")  # of a frame's name; a sign after a word is a dash
 
 
 class Source(NamedTuple):
@@ -126,6 +130,8 @@ def sources(folder: Path) -> list[Source]:
                 faults.append(f"{wrong[0]} is none of {', '.join(kinds)}")
             elif clip.is_dir() and len(files) < 2:
                 faults.append(f"{clip} holds {'one frame' if files else 'no frame'}")
+            elif odd := [file for file in files if len(files) > 1 and _FRACTION.search(_name(file))]:
+                faults.append(f"{odd[0]}: a frame number with a sign or a point, frames are numbered 0, 1, 2, ...")
             elif any(_order(one) == _order(two) for one, two in pairwise(files)):
                 faults.append(f"{clip} holds two frames of one number")
             else:
@@ -179,7 +185,7 @@ def read(source: Source) -> np.ndarray:
     frames, sizes = [], set()
     for file in source.files:
         try:
-            with Image.open(file) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 still = len(source.files) > 1
                 if image.format == "GIF" and not _whole_gif(file.read_bytes()):
                     raise ValueError("its blocks do not lead to its end")
@@ -188,7 +194,7 @@ def read(source: Source) -> np.ndarray:
                 poster = getattr(image, "default_image", False)  # shown where animations are not, and no part of one
                 for frame in [image] if still else islice(ImageSequence.Iterator(image), int(poster), None):
                     frames.append(square(frame))
-                    sizes.add(frame.size)
+                    sizes.add(ImageOps.exif_transpose(frame).size)
         except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
             raise DataError(f"{file} cannot be read: {error}", LAYOUT, NEXT) from error
     place = f"{source.files[0]}" if len(source.files) == 1 else f"{source.files[0].parent}"

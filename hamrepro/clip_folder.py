@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from hamrepro.clip_files import labels, locate, read_all
-from hamrepro.errors import ConfigError, DataError, ShapeError
+from hamrepro.errors import ConfigError, DataError
 from hamrepro.presets import OWN
+from hamrepro.windows import draw_starts, first_frames, numbers
 
 FRAMES = 8
 SPLITS = {"train": ("fit", "validation"), "fit": ("fit",), "validation": ("validation",), "test": ("test",)}
@@ -59,7 +60,7 @@ class ClipFolder:
         names, clips = labels(folder), read_all(folder)
         (label, name, _), least = min(clips, key=lambda clip: len(clip[1]))
         self.frames = min(FRAMES, len(least)) if frames is None else frames
-        if not 2 <= self.frames <= len(least):
+        if not isinstance(self.frames, int) or not 2 <= self.frames <= len(least):
             given = f"windows of {self.frames} frames: {label}/{name} has {len(least)}"
             raise DataError(given, "2 frames or more, no more than the shortest clip has", "choose other windows")
         actions = [names.index(source.label) for source, _ in clips]
@@ -89,13 +90,8 @@ class ClipFolder:
         Raises:
             ShapeError: an index out of range, or a window that leaves its clip.
         """
-        index, frames = index.cpu(), self.frames if frames is None else frames
-        if index.ndim != 1 or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self)):
-            raise ShapeError(f"clips {index.tolist()}"[:80], f"one dimension of numbers from 0 to {len(self) - 1}")
-        first = torch.zeros_like(index) if start is None else start.cpu()
-        if first.shape != index.shape or frames < 1 or ((first < 0) | (first + frames > self.lengths[index])).any():
-            expected = f"windows inside clips of {int(self.lengths.min())}..{int(self.lengths.max())} frames"
-            raise ShapeError(f"{frames} frames from {first.tolist()}"[:80], expected)
+        index, frames = numbers(index, len(self)), self.frames if frames is None else frames
+        first = first_frames(self.lengths[index], start, frames)
         return self._store[(self._offset[index] + first)[:, None] + torch.arange(frames)]
 
     def starts(
@@ -106,9 +102,4 @@ class ClipFolder:
         Raises:
             ConfigError: another policy; whether a clip is a cycle is not known.
         """
-        if policy == "first":
-            return torch.zeros(len(index), dtype=torch.int64)
-        if policy == "random":
-            room = self.lengths[index.cpu()] - (self.frames if frames is None else frames) + 1
-            return (torch.rand(len(index), generator=generator, dtype=torch.float64) * room).long()
-        raise ConfigError(f"unknown windows {policy!r} for own clips", "random or first")
+        return draw_starts(self.lengths[index.cpu()], self.frames if frames is None else frames, generator, policy)

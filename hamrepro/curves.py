@@ -29,7 +29,7 @@ def as_csv(stats: Path) -> bytes:
         table = csv.DictWriter(text, rows[0], lineterminator="\n")
         table.writeheader()
         table.writerows({name: round(value, 5) for name, value in row.items()} for row in rows)
-    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{stats}: {error!r}", "the rows that training logged", "train again elsewhere"
         ) from error

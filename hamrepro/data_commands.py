@@ -43,7 +43,7 @@ def _check_folder() -> bool:
     """Print what the licensed folder holds and what became of it. True where results would not be MUG's."""
     from hamrepro.face_sources import prepare
     from hamrepro.mug import check as check_folder
-    from hamrepro.mug import line
+    from hamrepro.mug_report import line
 
     report = check_folder()
     typer.echo("\n".join(report.lines()))

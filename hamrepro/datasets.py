@@ -140,7 +140,7 @@ def pins(name: str) -> dict[str, str]:
         found = json.loads(PINS.read_text(encoding="utf-8")).get(name, {})
         if any(not isinstance(digest, str) for digest in found.values()) or (name in PINNED and not found):
             raise ValueError(f"no hashes of {name}")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(f"{PINS}: {error}", "the expected hashes", restore(PINS)) from error
     return found
 

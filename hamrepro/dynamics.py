@@ -49,6 +49,18 @@ def check_index(name: str, index: Tensor, batch: int, size: int) -> None:
         raise ShapeError(f"{name} in {int(index.min())}..{int(index.max())}", f"0..{size - 1}")
 
 
+def check_pixels(clips: Tensor) -> None:
+    """A `ShapeError` for clips out of [-1, 1], or not numbers; on an accelerator looking would wait."""
+    if clips.device.type == "cpu" and not -1.001 <= clips.min() <= clips.max() <= 1.001:
+        raise ShapeError(f"pixels in [{clips.min():g}, {clips.max():g}]", "[-1, 1]", "hamrepro.batches.normalise")
+
+
+def check_pairs(motion: Tensor, content: Tensor) -> None:
+    """A `ShapeError` where not as many motions (B, ...) as contents (B, ...) are given."""
+    if len(motion) != len(content):
+        raise ShapeError(f"{len(motion)} of motion, {len(content)} of content", "as many of each")
+
+
 class LinearDynamics(nn.Module):
     """A time-invariant linear flow per action, s_{t'} = e^{(t'-t) H_k} s_t. Paper: Eqs. (7), (8), (13).
 

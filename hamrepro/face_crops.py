@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hamrepro.errors import ConfigError, DataError
 
@@ -106,7 +106,7 @@ def decode(data: bytes, name: str) -> np.ndarray:
                     raise DataError(f"{name}: JPEG of mode {image.mode}", expected)
                 if image.width * image.height > LARGEST:
                     raise DataError(f"{name}: {image.width}x{image.height} pixels", expected)
-                return np.asarray(image.convert("RGB"))
+                return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except DataError:
         raise
     except UnidentifiedImageError as error:

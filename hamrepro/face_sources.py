@@ -16,7 +16,8 @@ from hamrepro.face_manifest import Manifest, read_manifest
 from hamrepro.facs.expressions import EXPRESSIONS, take_frames
 from hamrepro.facs.identities import SUBJECTS
 from hamrepro.facs.tree import TAKES, take_path
-from hamrepro.mug import Report, Take, check
+from hamrepro.mug import check
+from hamrepro.mug_report import Report, Take
 from hamrepro.places import cache_folder, read
 
 NAMES = ("faces-procedural", "mug")

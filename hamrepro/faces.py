@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hamrepro.errors import ConfigError, DataError, ShapeError
+from hamrepro.errors import ConfigError, DataError
 from hamrepro.face_crops import EVALUATION, VARIANTS
 from hamrepro.face_manifest import Manifest, open_frames
 from hamrepro.face_sources import prepare
 from hamrepro.face_splits import PARTITIONS, SPLITS, assign
 from hamrepro.facs.expressions import EXPRESSIONS
+from hamrepro.windows import draw_starts, first_frames, numbers
 
 FRAMES = 8  # Paper: Section 4, training windows
 WINDOWS = ("first", "centre")
@@ -95,24 +96,8 @@ class Faces:
         Raises:
             ShapeError: an index out of range, or a window that leaves its clip.
         """
-        index, frames = index.cpu(), FRAMES if frames is None else frames
-        if (
-            index.dtype != torch.int64
-            or index.ndim != 1
-            or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self))
-        ):
-            raise ShapeError(f"clips {index.tolist()}"[:80], f"one dimension of numbers from 0 to {len(self) - 1}")
-        first = torch.zeros_like(index) if start is None else start.cpu()
-        if (
-            frames < 1
-            or first.dtype != torch.int64
-            or first.shape != index.shape
-            or bool(((first < 0) | (first + frames > self.lengths[index])).any())
-        ):
-            raise ShapeError(
-                f"{frames} frames from {first.tolist()}"[:80],
-                f"windows inside clips of {int(self.lengths.min())}..{int(self.lengths.max())} frames",
-            )
+        index, frames = numbers(index, len(self)), FRAMES if frames is None else frames
+        first = first_frames(self.lengths[index], start, frames)
         rows = (self._offset[index] + first)[:, None] + torch.arange(frames)
         return torch.from_numpy(self._store[rows.numpy()]).permute(0, 1, 4, 2, 3).contiguous()
 
@@ -125,12 +110,7 @@ class Faces:
         Raises:
             ConfigError: unknown policy; "cyclic" is none, an expression is no cycle.
         """
-        if policy == "first":
-            return torch.zeros(len(index), dtype=torch.int64)
-        if policy == "random":
-            room = self.lengths[index.cpu()] - (FRAMES if frames is None else frames) + 1
-            return (torch.rand(len(index), generator=generator, dtype=torch.float64) * room).long()
-        raise ConfigError(f"unknown windows {policy!r} for faces", "random or first")
+        return draw_starts(self.lengths[index.cpu()], FRAMES if frames is None else frames, generator, policy)
 
 
 def load_faces(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hamrepro.config import ModelConfig
 from hamrepro.discrepancy import discrepancy
-from hamrepro.dynamics import PhaseSpace, check_index, embed
+from hamrepro.dynamics import PhaseSpace, check_index, check_pairs, check_pixels, embed
 from hamrepro.elbo import EXACT, Elbo, Estimate, Posterior
 from hamrepro.errors import ShapeError
 from hamrepro.free_dynamics import dynamics
@@ -159,13 +159,14 @@ class Halo(nn.Module):
                 content LSTM; the state sees frame 1 alone. `frame-4`, as the release: the state at frame 4.
 
         Raises:
-            ShapeError: clips, actions or conditioning of another shape, type or range.
+            ShapeError: clips, actions or conditioning of another shape, type or range; a model in training mode.
         """
+        if self.training:
+            raise ShapeError("a model in training mode", "evaluation mode", "model.eval()")
         if conditioning not in ("clip", "strict", "frame-4"):
             raise ShapeError(f"conditioning {conditioning!r}", "'clip', 'strict' or 'frame-4'")
         self._check(clips, action, least_frames=4 if conditioning == "frame-4" else 1)
-        if clips.device.type == "cpu" and not -1.001 <= clips.min() <= clips.max() <= 1.001:
-            raise ShapeError(f"pixels in [{clips.min():g}, {clips.max():g}]", "[-1, 1]", "hamrepro.batches.normalise")
+        check_pixels(clips)
         if conditioning == "strict":
             features = self.features(clips[:, :1]).expand(-1, clips.shape[1], -1)
         else:
@@ -219,8 +220,7 @@ class Halo(nn.Module):
         """Motion of one clip, content of another. Paper: Figures 3, 9."""
         moving = self.encode(motion, motion_action)
         still = self.encode(content, content_action)
-        if len(motion) != len(content):
-            raise ShapeError(f"{len(motion)} clips of motion, {len(content)} of content", "as many of each")
+        check_pairs(motion, content)
         positions = self.positions(moving.mean_state(), motion_action, moving.reference, motion.shape[1])
         return self.decode(still.content.mean, positions)
 
@@ -229,6 +229,7 @@ class Halo(nn.Module):
     ) -> Tensor:
         """Protocol A: content of real clips, motion of any action from the prior. Paper: Section 4.1, Table 2."""
         z = self.encode(content, content_action).content.mean
+        check_pairs(action, content)
         state = self.draw_state(action, noise)
         return self.decode(z, self.positions(state, action, torch.zeros_like(action), frames))
 

@@ -137,7 +137,7 @@ class Judge(nn.Module):
         if self.card.get("below_gate"):
             raise JudgeError(
                 f"below its gate on real test clips: {'; '.join(self.card['below_gate'])}",
-                f"{self.card['gate']}",
+                f"{self.card.get('gate')}",
                 "train it longer",
             )
 
@@ -230,8 +230,9 @@ def load_judge(dataset: str, blur: bool = False, *, weights: Path = WEIGHTS, dev
     command = f"python -m hamrepro judge --dataset {dataset}{' --blur' if blur else ''}"
     try:
         tensors, card = checkpoint.load_weights(path)
-        if not isinstance(card.get("below_gate", []), list):
-            raise TypeError(f"below_gate: {card['below_gate']!r}")
+        below = card.get("below_gate", [])
+        if not isinstance(below, list) or not all(isinstance(reason, str) for reason in below):
+            raise TypeError(f"below_gate: {below!r}")
         judge = Judge(card["heads"])
         judge.load_state_dict(tensors)
         judge.card = card

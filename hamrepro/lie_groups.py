@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from hamrepro.errors import ShapeError
+from hamrepro.symplectic import within
 
 
 def _near(a: Tensor, b: Tensor, tolerance: float) -> bool:
-    return bool((a - b).abs().max() <= tolerance * (1 + b.abs().max()))
+    return within(a - b, tolerance, b)
 
 
 def multiplication_table(elements: Tensor, tolerance: float = 1e-10) -> Tensor:
@@ -20,8 +21,8 @@ def multiplication_table(elements: Tensor, tolerance: float = 1e-10) -> Tensor:
     Args:
         elements: (n, m, m), different matrices.
     """
-    if elements.ndim != 3 or elements.shape[-1] != elements.shape[-2]:
-        raise ShapeError(f"elements of shape {tuple(elements.shape)}", "(n, m, m)")
+    if elements.ndim != 3 or elements.shape[-1] != elements.shape[-2] or not elements.numel():
+        raise ShapeError(f"elements of shape {tuple(elements.shape)}", "(n, m, m), not empty")
     products = elements[:, None] @ elements[None]
     gaps = (products[:, :, None] - elements).abs().amax((-1, -2))
     least, index = gaps.min(-1)

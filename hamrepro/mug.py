@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hamrepro.errors import DataError, MissingDataError
 from hamrepro.facs.expressions import EXPRESSIONS
+from hamrepro.mug_report import Report, Skip, Take
 from hamrepro.places import folder_of
 
 VARIABLE = "HAMREPRO_MUG"
-SUBJECTS = 52  # Paper: Section 4
+JPEG = (".jpg", ".jpeg")
 SHORTEST = 2  # frames: fewer is no sequence
 _SUBJECT = re.compile(r"[0-9]{1,4}")
 _SESSION = re.compile(r"session[ _-]?\d*", re.IGNORECASE)
@@ -22,84 +21,6 @@ _TAKE = re.compile(r"take[ _-]?\d*", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)\D*$")
 _LAYOUT = "subjects3/<NNN>/[session<k>/]<expression>/take<NNN>/*.jpg"
 _LICENCE = f"set {VARIABLE} to the folder received with the MUG licence (mug.ee.auth.gr), the one that holds subjects3"
-
-
-@dataclass(frozen=True)
-class Take:
-    """One take: a person, an expression, and its JPEG files in order of their numbers."""
-
-    subject: str
-    session: str
-    expression: str
-    name: str
-    frames: tuple[Path, ...]
-
-    @property
-    def key(self) -> str:
-        """Name that sorts and identifies the take, e.g. `002/happiness/session0/take001`."""
-        return "/".join(part for part in (self.subject, self.expression, self.session, self.name) if part)
-
-
-@dataclass(frozen=True)
-class Skip:
-    """Something left out. `expected` is True for what the protocol leaves out, False for a fault."""
-
-    path: str
-    reason: str
-    expected: bool = False
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `check` found."""
-
-    root: Path
-    takes: tuple[Take, ...]
-    skipped: tuple[Skip, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Sorted ids of the people with at least one take."""
-        return tuple(sorted({take.subject for take in self.takes}))
-
-    @property
-    def frames(self) -> int:
-        """Number of JPEG files in the takes kept."""
-        return sum(len(take.frames) for take in self.takes)
-
-    @property
-    def ok(self) -> bool:
-        """True when nothing was left out but what the protocol leaves out."""
-        return all(skip.expected for skip in self.skipped)
-
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """Why results from this folder would not be results on MUG; empty where they would."""
-        lost = sum(not skip.expected for skip in self.skipped)
-        missing = sorted(set(EXPRESSIONS) - {take.expression for take in self.takes})
-        return tuple(
-            filter(None, (
-                f"{lost} takes or folders skipped" if lost else "",
-                f"{len(self.subjects)} subjects, not {SUBJECTS}" if len(self.subjects) != SUBJECTS else "",
-                f"no take of {', '.join(missing)}" if missing else "",
-            ))
-        )  # fmt: skip
-
-    def lines(self) -> Iterator[str]:
-        """The report as text, every take left out on a line of its own."""
-        root = os.fsencode(self.root).decode(errors="replace")  # what is no text could not be printed
-        yield f"{root}: {len(self.subjects)} subjects, {len(self.takes)} takes, {self.frames} frames"
-        counts = Counter(take.expression for take in self.takes)
-        yield "  " + ", ".join(f"{name} {counts[name]}" for name in EXPRESSIONS)
-        yield from (f"  note: {note}" for note in self.notes)
-        yield from (line(skip.path, skip.reason, skip.expected) for skip in self.skipped)
-        yield from (f"  WRONG: {fault}" for fault in self.faults)
-
-
-def line(path: str, reason: str, expected: bool) -> str:
-    """One thing left out, as printed."""
-    return f"  {'left out' if expected else 'SKIPPED'}: {path}: {reason}"
 
 
 @dataclass
@@ -154,12 +75,23 @@ class _Walk:
         return folders, files
 
     def subject(self, folder: Path) -> None:
-        for sub in self.listing(folder)[0]:
+        for sub in self.folders(folder):
             if _SESSION.fullmatch(sub.name):
-                for inner in self.listing(sub)[0]:
+                for inner in self.folders(sub):
                     self.expression(folder.name, sub.name, inner)
             else:
                 self.expression(folder.name, "", sub)
+
+    def folders(self, folder: Path) -> list[Path]:
+        """Subfolders where there should be nothing else: frames, or nothing at all, are skipped, other files noted."""
+        folders, files = self.listing(folder)
+        if lost := [file for file in files if file.suffix.lower() in JPEG]:
+            self.skip(folder, f"{len(lost)} frames outside a take")
+        elif files:
+            self.notes.append(f"{folder.relative_to(self.root).as_posix()}: {len(files)} files ignored")
+        elif not folders:
+            self.skip(folder, "empty folder")
+        return folders
 
     def expression(self, subject: str, session: str, folder: Path) -> None:
         label = folder.name.strip().lower()
@@ -185,7 +117,7 @@ class _Walk:
             self.skip(folder, "empty folder")
 
     def take(self, subject: str, session: str, label: str, name: str, folder: Path, files: list[Path]) -> None:
-        frames = [f for f in files if f.suffix.lower() in (".jpg", ".jpeg")]
+        frames = [f for f in files if f.suffix.lower() in JPEG]
         if len(frames) < len(files):
             self.notes.append(
                 f"{folder.relative_to(self.root).as_posix()}: {len(files) - len(frames)} files that are no JPEG ignored"
@@ -232,13 +164,12 @@ def check(root: Path | None = None) -> Report:
         folder, there = root.is_dir(), root.exists()
     except OSError as error:
         raise DataError(f"{root} cannot be read: {error.strerror}", "a folder you may read", _LICENCE) from error
-    if not there:
-        raise DataError(f"{root} does not exist", "the folder of the MUG database", _LICENCE)
     if not folder:
-        raise DataError(f"{root} is a file", "the unpacked folder of the MUG database", _LICENCE)
+        given = f"{root} is a file" if there else f"{root} does not exist"
+        raise DataError(given, "the unpacked folder of the MUG database", _LICENCE)
     base = root / "subjects3" if os.path.isdir(root / "subjects3") else root
     walk, people = _Walk(base), {}
-    for folder in walk.listing(base)[0]:
+    for folder in walk.folders(base):
         if _SUBJECT.fullmatch(folder.name):
             first = people.setdefault(int(folder.name), folder)
             walk.subject(folder) if first is folder else walk.skip(folder, f"a second folder of person {first.name}")

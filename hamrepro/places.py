@@ -62,8 +62,9 @@ def read_whole(path: Path) -> bytes:
 def restore(path: Path) -> str:
     """The step that brings back a damaged file: what is committed from the repository, what was made here anew."""
     root = DATA.parent
-    if path.resolve().is_relative_to(DATA):
-        name = f"data/{path.resolve().relative_to(DATA).as_posix()}"
+    real = Path(os.path.realpath(path))  # pathlib's would raise at a loop of links
+    if real.is_relative_to(DATA):
+        name = f"data/{real.relative_to(DATA).as_posix()}"
         listed = ["git", "-C", str(root), "ls-files", "--error-unmatch", "--", name]
         if not (root / ".git").exists():
             return f"copy {shlex.quote(name)} anew from where hamrepro came from"

@@ -22,8 +22,9 @@ def choose_device(name: str) -> torch.device:
         ConfigError: no such device, or it does not work here.
     """
     try:
-        if (device := torch.device(name)).type not in ("cpu", "cuda"):
-            raise NotImplementedError("operators need float64, which only these two have")
+        device = torch.device(name)
+        if device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index):
+            raise NotImplementedError("it has no float64, or is no device of its own")
         torch.ones(1, device=device).item()
         return device
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:

@@ -105,7 +105,7 @@ def require_room(path: Path, record: dict[str, Any], results: Path | None = None
         RecordError: see `same_run`; a place among the records that is to be a file of one's own; a list of hashes that
             cannot be read. CheckpointError: it cannot be written.
     """
-    if results is None and path.resolve().is_relative_to(RESULTS.resolve()):
+    if results is None and Path(os.path.realpath(path)).is_relative_to(RESULTS.resolve()):
         raise RecordError(f"{path} lies among the records", "a file elsewhere", "another --out, or none")
     if os.path.exists(path):
         same_run(path, record, results)
@@ -116,7 +116,7 @@ def require_room(path: Path, record: dict[str, Any], results: Path | None = None
 
 def require_folder(folder: Path) -> None:
     """Before long work: a `CheckpointError` where nothing can be written to a folder, which is made where missing."""
-    trial = folder / ".trial"
+    trial = folder / f".hamrepro-{os.getpid()}.trial"
     write_atomically(trial, b"")
     trial.unlink(missing_ok=True)
 

@@ -31,8 +31,10 @@ def sums(results: Path) -> Sums:
         raise RecordError(f"{listing} cannot be read: {error}", "the records' hashes", restore(listing)) from error
     for line in filter(None, lines):
         digest, _, name = line.partition("  ")
-        if not re.fullmatch(r"[0-9a-f]{64}", digest) or not name:
-            raise RecordError(f"{listing}: {line[:80]!r}", "a hash, two blanks, a name", restore(listing))
+        inside = name.isprintable() and not name.startswith("/") and ".." not in name.split("/")
+        if not re.fullmatch(r"[0-9a-f]{64}", digest) or not name or not inside:
+            expected = "a hash, two blanks, the name of a record beside it"
+            raise RecordError(f"{listing}: {line[:80]!r}", expected, restore(listing))
         found[name] = found.get(name, frozenset()) | {digest}
     return found
 

@@ -119,11 +119,13 @@ def decode(content: bytes, name: str) -> Image.Image:
     """A sheet's PNG as RGBA.
 
     Raises:
-        DataError: not a PNG, truncated, not 832 x 1344, 16-bit, or without transparency.
+        DataError: not a PNG, truncated, not 832 x 1344, 16-bit, neither RGBA nor a palette with transparency.
     """
 
     def refuse(given: str) -> DataError:
-        return DataError(f"{name}: {given}", f"an RGBA or palette PNG of {WIDTH} x {HEIGHT} pixels, 8 bits", NEXT)
+        return DataError(
+            f"{name}: {given}", f"a PNG of {WIDTH} x {HEIGHT} pixels, 8 bits, RGBA or a palette with transparency", NEXT
+        )
 
     if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 25:
         raise refuse(f"not a PNG ({len(content)} bytes)")
@@ -138,7 +140,7 @@ def decode(content: bytes, name: str) -> Image.Image:
         with Image.open(BytesIO(content), formats=["PNG"]) as image:
             image.load()
             if image.mode != "RGBA" and not (image.mode == "P" and "transparency" in image.info):
-                raise refuse(f"mode {image.mode} without transparency")
+                raise refuse(f"mode {image.mode}")
             return image.convert("RGBA")
     except DataError:
         raise

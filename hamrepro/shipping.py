@@ -131,10 +131,10 @@ def load_shipped(
     if (config.preset, config.dataset, config.model, card.get("seed")) != (preset, dataset, model, seed):
         given = f"the card of {path.name} says {config.preset} {config.dataset} {config.model} seed {card.get('seed')}"
         raise CheckpointError(given, f"{preset} {dataset} {model} seed {seed}", restore(path))
-    network = build(config, seed)
     try:
+        network = build(config, seed)
         network.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
         given = f"{path.name} does not fit {model}: {error}"
         raise CheckpointError(given, "weights of this model", restore(path)) from error
     return network.to(choose_device(device)).eval(), card

@@ -30,6 +30,7 @@ from hamrepro.layers import (
     unpack,
 )
 from hamrepro.sheets import ATTRIBUTES, SHEETS, SHOES, locate, verify
+from hamrepro.windows import numbers
 
 __all__ = ["ACTIONS", "ATTRIBUTES", "COLUMNS", "ROWS", "SHEETS", "SHOES", "VIEWS", "Sprites", "load_sprites"]
 
@@ -136,13 +137,7 @@ class Sprites:
         Raises:
             ShapeError: an index or start out of range, or T < 1.
         """
-        index = index.cpu()
-        if (
-            index.dtype != torch.int64
-            or index.ndim != 1
-            or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self))
-        ):
-            raise ShapeError(f"clips {index.tolist()}"[:80], f"one dimension of numbers from 0 to {len(self) - 1}")
+        index = numbers(index, len(self))
         return self.compose(self.groups[index], self.targets["action_view"][index], start, frames)
 
     def compose(
@@ -152,9 +147,11 @@ class Sprites:
         frames = FRAMES if frames is None else frames
         first = torch.zeros_like(labels) if start is None else start.cpu()
         for name, number, count in (("characters", characters, CHARACTERS), ("action-views", labels, len(LABELS))):
-            if number.dtype != torch.int64 or bool(((number < 0) | (number >= count)).any()):
-                raise ShapeError(f"{name} {number.tolist()}"[:80], f"int64, 0 to {count - 1}")
-        if first.dtype != torch.int64 or frames < 1 or first.shape != labels.shape or bool((first < 0).any()):
+            wrong = number.dtype != torch.int64 or number.shape != (len(labels),)
+            if wrong or bool(((number < 0) | (number >= count)).any()):
+                raise ShapeError(f"{name} {number.tolist()}"[:80], f"int64 (B,), as many of each, 0 to {count - 1}")
+        whole = isinstance(frames, int) and frames >= 1 and first.dtype == torch.int64
+        if not whole or first.shape != labels.shape or bool((first < 0).any()):
             raise ShapeError(f"{frames} frames from {first.tolist()}"[:80], "T >= 1 from one start >= 0 a clip")
         cell = labels[:, None] * FRAMES + (first[:, None] + torch.arange(frames)) % FRAMES
         shoes = torch.full_like(characters[:, None], SHOES_LAYER)

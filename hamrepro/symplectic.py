@@ -35,8 +35,9 @@ def symplectic_form(d: int, *, dtype: torch.dtype | None = None, device: torch.d
 
 
 def _half(matrix: Tensor) -> int:
-    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2] or matrix.shape[-1] % 2 or not matrix.shape[-1]:
-        raise ShapeError(f"matrix of shape {tuple(matrix.shape)}", "(..., 2d, 2d) with d >= 1")
+    square = matrix.ndim >= 2 and matrix.shape[-1] == matrix.shape[-2] and not matrix.shape[-1] % 2
+    if not square or not matrix.numel() or matrix.is_complex():
+        raise ShapeError(f"matrix of shape {tuple(matrix.shape)}, {matrix.dtype}", "real (..., 2d, 2d) with d >= 1")
     return matrix.shape[-1] // 2
 
 
@@ -77,18 +78,25 @@ def u_element(skew: Tensor, symmetric: Tensor) -> Tensor:
 def is_hamiltonian(matrix: Tensor, tolerance: float = 1e-10) -> bool:
     """Whether (J H)^T = J H: membership of the algebra sp(2d). Paper: Definition 6."""
     jh = _apply_form(matrix)
-    return bool((jh - jh.mT).abs().max() <= tolerance * (1 + matrix.abs().max()))
+    return within(jh - jh.mT, tolerance, matrix)
 
 
 def is_symplectic(matrix: Tensor, tolerance: float = 1e-10) -> bool:
     """Whether Phi^T J Phi = J: membership of the group Sp(2d). Paper: Definitions 1 and 5."""
-    return bool(symplectic_residual(matrix) <= tolerance * (1 + matrix.abs().max() ** 2))
+    return within(symplectic_residual(matrix.double()), tolerance, matrix.double().square())
 
 
 def is_skew(matrix: Tensor, tolerance: float = 1e-10) -> bool:
     """Whether H^T = -H; with `is_hamiltonian`, membership of u(d). Paper: Definition 7."""
     _half(matrix)
-    return bool((matrix + matrix.mT).abs().max() <= tolerance * (1 + matrix.abs().max()))
+    return within(matrix + matrix.mT, tolerance, matrix)
+
+
+def within(residual: Tensor, tolerance: float, scale: Tensor) -> bool:
+    """Whether a residual is zero up to `tolerance` times one plus the largest entry of `scale`; of what is infinite or
+    NaN it never is."""
+    bound = tolerance * (1 + scale.abs().max())
+    return bool(bound.isfinite() and residual.abs().max() <= bound)
 
 
 def symplectic_residual(matrix: Tensor) -> Tensor:
@@ -207,6 +215,7 @@ def energy(generators: Tensor, states: Tensor) -> Tensor:
 def spectral_abscissa(generators: Tensor) -> Tensor:
     """Largest real part among the eigenvalues of each H, per frame: growth rate of the flow (K,); NaN where H is not
     finite."""
+    _half(generators)
     h = generators.detach().double().cpu()
     finite = h.isfinite().all(-1).all(-1)
     rates = torch.linalg.eigvals(torch.where(finite[..., None, None], h, 0.0)).real.amax(-1)  # LAPACK would die of NaN

@@ -64,7 +64,7 @@ def _forget_rows_after(step: int, path: Path) -> None:
     """Drop what was logged after the saved step: it is about to be logged again. A torn line goes too."""
     rows = []
     for line in path.read_bytes().splitlines() if path.is_file() else []:
-        with suppress(ValueError, KeyError, TypeError):
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
             rows += [line + b"\n"] if json.loads(line)["step"] <= step else []
     checkpoint.write_atomically(path, b"".join(rows))
 

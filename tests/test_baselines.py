@@ -245,6 +245,31 @@ def test_nothing_left_to_sample_is_refused(name, frames):
         MAKE[name]().eval().sample(ACTION, frames, noise("prior"))
 
 
+@pytest.mark.parametrize("name", AUTOENCODERS)
+@pytest.mark.parametrize("change", [lambda c: c * torch.nan, lambda c: 127.5 * (c + 1)])
+def test_pixels_out_of_range_are_refused(name, change, clips):
+    model = MAKE[name]().eval()
+    for verb in (lambda x: model.generate(x, ACTION, T), lambda x: model.swap(x, ACTION, x, ACTION)):
+        with pytest.raises(ShapeError, match="pixels"):
+            verb(change(clips))
+
+
+@pytest.mark.parametrize("name", AUTOENCODERS)
+def test_as_many_motions_as_contents_are_asked_for(name, clips):
+    model = MAKE[name]().eval()
+    with pytest.raises(ShapeError, match="as many"):
+        model.swap(clips, ACTION, clips[:1], ACTION[:1])
+    for frames in (0, -1):
+        with pytest.raises(ShapeError, match="frames"):
+            model.with_prior_content(clips, ACTION, frames, noise("prior"))
+    if name in SEQUENTIAL:
+        with pytest.raises(ShapeError, match="as many"):
+            model.with_prior_motion(clips, ACTION, ACTION[:1], T, noise("prior"))
+    else:
+        with pytest.raises(ShapeError, match="those of the clips"):
+            model.with_prior_content(clips, ACTION, T + 1, noise("prior"))
+
+
 # The bound of the sequential models
 
 

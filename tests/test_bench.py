@@ -97,6 +97,17 @@ def test_unknown_sections_and_missing_records_are_refused(tmp_path):
         bench.entries_of(tmp_path / "none.json")
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [{"value": 1}, {"value": "x", "unit": "s", "n": 1}, {"value": 1, "unit": "s", "n": 1, "ratio": 1}, 3],
+)
+def test_a_damaged_record_of_one_s_own_is_named_before_the_work(tmp_path, entry):
+    record = {"schema": 1, "kind": "bench", "metrics": {"foo": entry}, "provenance": {"data_sha256": "none"}}
+    (tmp_path / "b.json").write_text(json.dumps(record))
+    with pytest.raises(RecordError):
+        bench.require_room(torch.device("cpu"), tmp_path / "b.json")
+
+
 def test_without_a_checkout_there_is_no_reference(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmarks, "ROOT", tmp_path)
     benchmarks.reference.cache_clear()

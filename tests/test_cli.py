@@ -16,7 +16,7 @@ from test_records import result
 from tiny import run_tiny, tiny_config
 
 import hamrepro.__main__ as command_line
-from hamrepro import checkpoint, face_sources, mug, options, records, tables
+from hamrepro import checkpoint, face_sources, mug, mug_report, options, records, tables
 from hamrepro.errors import ConfigError
 from hamrepro.facs.expressions import EXPRESSIONS
 from hamrepro.presets import DATASETS, MODELS, PRESETS
@@ -171,8 +171,9 @@ def test_checking_the_licensed_folder(run, monkeypatch, tmp_path, fault):
     root = photographed(tmp_path / "mug")
     for name in ("HAMREPRO_MUG", "HAMREPRO_CACHE"):
         monkeypatch.setenv(name, str({"HAMREPRO_MUG": root}.get(name, tmp_path / "cache")))
-    monkeypatch.setattr(mug, "SUBJECTS", 3 if fault == "51 subjects" else 2)
-    monkeypatch.setattr(mug, "EXPRESSIONS", EXPRESSIONS[:4])
+    monkeypatch.setattr(mug_report, "SUBJECTS", 3 if fault == "51 subjects" else 2)
+    for part in (mug, mug_report):
+        monkeypatch.setattr(part, "EXPRESSIONS", EXPRESSIONS[:4])
     frames = sorted((root / "subjects3" / FOUR[0].key).iterdir())
     if fault == "no face":
         for frame in frames:

@@ -209,6 +209,32 @@ def test_links_are_followed(folder, tmp_path):
     assert ClipFolder(tmp_path / "linked").sha256 == ClipFolder(folder).sha256
 
 
+def test_frames_have_the_size_they_are_shown_in(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # on its side
+    for clip in "ab":
+        (tmp_path / "walk" / clip).mkdir(parents=True)
+        picture(1, (60, 40)).save(tmp_path / "walk" / clip / "0.jpg", exif=exif)
+    picture(1, (40, 60)).save(tmp_path / "walk" / "a" / "1.jpg")
+    picture(1, (60, 40)).save(tmp_path / "walk" / "b" / "1.jpg")
+    alike, unlike = sources(tmp_path)
+    assert read(alike).shape == (2, 64, 64, 3)
+    with pytest.raises(DataError, match="frames of sizes"):
+        read(unlike)
+
+
+@pytest.mark.parametrize(
+    ("index", "start", "frames"),
+    [
+        (torch.tensor([0.0]), None, 4), (torch.tensor([True]), None, 4), (torch.tensor([0]), torch.tensor([0.0]), 4),
+        (torch.tensor([0]), None, 2.5), (torch.tensor([0]), torch.tensor([0, 0]), 4),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_not_whole_are_refused(folder, index, start, frames):
+    with pytest.raises(ShapeError):
+        ClipFolder(folder).clips(index, start, frames)
+
+
 # What is refused
 
 
@@ -252,6 +278,12 @@ FAULTS = {
     "frames of two sizes": (lambda f: picture(1, (64, 65)).save(f / "turn" / "take 1" / "4.png"), "frames of sizes"),
     "two frames of one number": (lambda f: picture(1).save(f / "turn" / "take 1" / "04.png"), "frames of one number"),
     "one frame stored twice": (lambda f: picture(1).save(f / "turn" / "take 1" / "4.jpg"), "frames of one number"),
+    "a frame before the first": (lambda f: picture(1).save(f / "turn" / "take 1" / "-1.png"), "a sign or a point"),
+    "half a frame": (lambda f: picture(1).save(f / "turn" / "take 1" / "at 0.5.png"), "a sign or a point"),
+    "a drawing called PNG": (
+        replaced("turn/take 3/2.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EOF\n"),
+        "cannot identify",
+    ),
     "an empty frame": (replaced("turn/take 3/2.png"), "2.png cannot be read"),
     "a frame that is no picture": (replaced("turn/take 3/2.png", b"hello, world"), "2.png cannot be read"),
     "a truncated frame": (truncated("turn/take 3/2.png"), "2.png cannot be read"),

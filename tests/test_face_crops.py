@@ -59,6 +59,14 @@ def test_jpegs_are_decoded(data: bytes) -> None:
     assert pixels.shape == (256, 256, 3) and pixels.dtype == np.uint8
 
 
+def test_photographs_taken_on_their_side_stand_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    buffer = io.BytesIO()
+    Image.fromarray(FACE[::-1, ::-1]).save(buffer, "JPEG", quality=95, exif=exif)
+    assert np.abs(decode(buffer.getvalue(), "img").astype(int) - FACE).mean() < 3
+
+
 def test_grey_becomes_three_equal_channels() -> None:
     pixels = decode(GOOD_FILES["grey"], "img")
     assert np.array_equal(pixels[..., 0], pixels[..., 2])

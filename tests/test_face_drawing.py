@@ -192,7 +192,9 @@ def test_a_licensed_folder_is_never_written_to(tmp_path: Path) -> None:
     (tmp_path / "subjects3/001/anger/take000").mkdir(parents=True)
     with pytest.raises(DataError, match="did not write"):
         write_tree(tmp_path, (1,))
-    assert [p.name for p in tmp_path.iterdir()] == ["subjects3"]
+    with pytest.raises(DataError, match="did not write"):
+        write_tree(tmp_path / "subjects3", (1,))
+    assert [p.name for p in tmp_path.rglob("*")] == ["subjects3", "001", "anger", "take000"]
 
 
 def test_a_file_is_no_place_for_a_tree(tmp_path: Path) -> None:

@@ -223,6 +223,19 @@ def test_the_other_verbs_refuse(halo, kind, verb):
         getattr(halo, verb)(*arguments[verb])
 
 
+def test_a_model_in_training_mode_generates_nothing():
+    model = build(tiny_config(), 0).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ShapeError, match="training mode"):
+        model.generate(CLIPS, ACTION, 8)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_more_requests_than_contents_are_refused(halo):
+    with pytest.raises(ShapeError, match="of motion"):
+        halo.with_prior_motion(CLIPS, ACTION, ACTION[:1], 4, noise("prior"))
+
+
 @pytest.mark.parametrize("kind", [kind for kind in BAD if "action" in kind and "length" not in kind])
 def test_sample_refuses(halo, kind):
     with pytest.raises(ShapeError):

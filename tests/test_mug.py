@@ -11,7 +11,8 @@ import pytest
 
 from hamrepro.errors import DataError
 from hamrepro.facs.expressions import EXPRESSIONS
-from hamrepro.mug import Report, check, licensed_folder
+from hamrepro.mug import check, licensed_folder
+from hamrepro.mug_report import Report
 
 
 def take(folder: Path, names: list[str] | int = 31) -> Path:
@@ -160,6 +161,10 @@ FAULTS = {
     "unknown subject": (adding("notes/anger/take000", ["0.jpg"]), "notes", "subject's number", False),
     "unknown take": (adding("001/anger/backup", ["0.jpg"]), "001/anger/backup", "expected take", False),
     "empty expression": (adding("003/anger", []), "003/anger", "empty folder", False),
+    "empty person": (adding("003", []), "003", "empty folder", False),
+    "frames of a person without a take": (adding("003", ["0.jpg", "1.jpg"]), "003", "2 frames outside a take", False),
+    "empty session": (adding("003/session0", []), "003/session0", "empty folder", False),
+    "frames in a session": (adding("003/session0", ["0.jpg"]), "003/session0", "1 frames outside a take", False),
     "empty take": (adding("001/anger/take009", []), "001/anger/take009", "0 JPEG frames", False),
     "one frame": (adding("001/anger/take009", ["0.jpg"]), "001/anger/take009", "1 JPEG frames", False),
     "other files only": (adding("001/anger/take009", ["0.png", "1.png"]), "001/anger/take009", "0 JPEG", False),
@@ -201,6 +206,12 @@ def test_litter_of_operating_systems_is_passed_over(tree: Path, name: str) -> No
 def test_other_files_in_a_take_are_noted(tree: Path) -> None:
     (tree / "subjects3/001/anger/take000/landmarks.txt").write_text("x")
     assert "1 files that are no JPEG ignored" in check(tree).notes[0]
+
+
+def test_files_beside_people_are_noted(tree: Path) -> None:
+    (tree / "subjects3/extra.zip").write_bytes(b"x")
+    report = check(tree)
+    assert report.ok and report.notes == (".: 1 files ignored",)
 
 
 def test_paths_beyond_ascii(tmp_path: Path) -> None:

@@ -390,7 +390,11 @@ def test_room_for_a_record_is_asked_for_before_the_work(tmp_path, results):
         records.require_room(records.RESULTS / "any" / "new.json", names)
 
 
-@pytest.mark.parametrize("line", ["", "x  y", f"{64 * 'a'}", f"{64 * 'a'} one-blank", "<<<<<<< HEAD"])
+@pytest.mark.parametrize(
+    "line",
+    ["", "x  y", f"{64 * 'a'}", f"{64 * 'a'} one-blank", "<<<<<<< HEAD",
+     f"{64 * '0'}  /etc/passwd", f"{64 * '0'}  ../x.json", f"{64 * '0'}  a\0b"],
+)  # fmt: skip
 def test_a_list_of_hashes_with_a_torn_line_is_named_before_the_work(results, line):
     path = write(results, result())
     names = {"preset": "smoke", "dataset": "sprites", "model": "halo-sp", "seed": 0}
@@ -409,6 +413,19 @@ def test_what_another_blurred_judge_said_is_dropped_alone(results):
     write(results, result(metrics=metrics, origin={"judge_sha256": "j", "judge_blur_sha256": "old"}))
     write(results, result(metrics={"new": entry(1.0)}, origin={"judge_sha256": "j", "judge_blur_sha256": "new"}))
     assert records.read(*NAMES, results)["metrics"].keys() == {"accuracy/C/skin", "new"}
+
+
+def test_looking_for_room_leaves_what_is_there(tmp_path):
+    (tmp_path / ".trial").write_text("mine")
+    records.require_room(tmp_path / "new.json", {"kind": "bench"})
+    assert [path.name for path in tmp_path.iterdir()] == [".trial"] and (tmp_path / ".trial").read_text() == "mine"
+
+
+def test_a_link_to_itself_is_no_place_for_a_record(tmp_path):
+    (tmp_path / "loop.json").symlink_to(tmp_path / "loop.json")
+    records.require_room(tmp_path / "loop.json", {"kind": "bench"})
+    records.write(tmp_path / "loop.json", result())
+    assert json.loads((tmp_path / "loop.json").read_text())["schema"] == records.SCHEMA
 
 
 def test_what_the_blurred_judge_said_outlives_another_judge(results):

@@ -274,6 +274,9 @@ SQUARE, ODD, WIDE = torch.zeros(4, 4), torch.zeros(3, 3), torch.zeros(4, 6)
         lambda: sy.flow_powers(ODD[None], 8),
         lambda: sy.energy(SQUARE, torch.zeros(6)),
         lambda: sy.energy(ODD, torch.zeros(3)),
+        lambda: sy.is_skew(torch.zeros(0, 2, 2)),
+        lambda: sy.is_hamiltonian(torch.zeros(2, 2, dtype=torch.complex64)),
+        lambda: sy.spectral_abscissa(torch.zeros(1, 2, 3)),
     ],
 )
 def test_wrong_shapes_are_named(call):
@@ -285,6 +288,12 @@ def test_wrong_shapes_are_named(call):
 def test_not_a_number_is_in_no_group():
     bad = torch.full((2, 2), math.nan)
     assert not (sy.is_hamiltonian(bad) or sy.is_symplectic(bad) or sy.is_skew(bad))
+
+
+def test_what_is_infinite_or_beyond_its_type_is_in_no_group():
+    endless = torch.tensor([[math.inf, 0.0], [0.0, 0.0]])
+    assert not (sy.is_hamiltonian(endless) or sy.is_symplectic(endless) or sy.is_skew(endless))
+    assert not sy.is_symplectic(1e20 * torch.eye(2)) and not sy.is_symplectic(300 * torch.eye(2).half())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hamrepro.baselines.trunk import Noise, Trunk, check_frames, normal
 from hamrepro.config import ModelConfig
+from hamrepro.dynamics import check_pairs, check_pixels
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.errors import ShapeError
 from hamrepro.gaussian import Gaussian
@@ -142,7 +143,12 @@ class SequentialVae(Trunk):
         return self.decode(self.join(f, z))
 
     def encode(self, clips: Tensor, action: Tensor | None = None) -> Codes:
-        """Posterior means of a whole clip."""
+        """Posterior means of a whole clip.
+
+        Raises:
+            ShapeError: clips of another shape, type or range.
+        """
+        check_pixels(clips)
         return self.infer(self.features(clips))
 
     def generate(
@@ -161,6 +167,7 @@ class SequentialVae(Trunk):
         if conditioning == "reconstruction":
             codes = self.encode(clips)
             return self.draw(codes.f, self.prior.roll(codes.z, frames)[:, skip:])
+        check_pixels(clips)
         first = self.features(clips[:, :1])
         seen = first.expand(-1, clips.shape[1], -1) if conditioning == "strict" else self.features(clips)
         f = self.static(seen).mean
@@ -181,14 +188,17 @@ class SequentialVae(Trunk):
 
     def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor:
         """z_{1:T} of one clip, f of another, posterior means."""
+        check_pairs(motion, content)
         return self.draw(self.encode(content).f, self.encode(motion).z)
 
     def with_prior_motion(
         self, content: Tensor, content_action: Tensor, action: Tensor, frames: int, noise: torch.Generator
     ) -> Tensor:
         """f of real clips, z_{1:T} drawn from the prior, which cannot be asked for an action."""
+        check_pairs(action, content)
         return self.draw(self.encode(content).f, self.draw_motion(len(action), frames, noise))
 
     def with_prior_content(self, motion: Tensor, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
         """Protocol B: z_{1:T} of real clips (the prior's means beyond their end), f ~ N(0, I)."""
+        check_frames(frames)
         return self.draw(self.draw_content(len(motion), noise), self.prior.roll(self.encode(motion).z, frames))

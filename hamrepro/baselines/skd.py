@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hamrepro.baselines.trunk import Noise, Trunk, check_frames, choose_frames
 from hamrepro.config import ModelConfig
+from hamrepro.dynamics import check_pixels
 from hamrepro.elbo import EXACT, Estimate
 from hamrepro.errors import ShapeError
 
@@ -145,7 +146,12 @@ class Skd(Trunk):
         }
 
     def encode(self, clips: Tensor, action: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Static and moving part of the states, (B, T, k) each; they add up to the states."""
+        """Static and moving part of the states, (B, T, k) each; they add up to the states.
+
+        Raises:
+            ShapeError: clips of another shape, type or range.
+        """
+        check_pixels(clips)
         states = self.states(clips)
         still = states @ static_projector(self.operator, self.modes)
         return still, states - still
@@ -168,14 +174,26 @@ class Skd(Trunk):
         return self.decode(self.drawn(torch.stack(path, 1))[:, skip:])
 
     def swap(self, motion: Tensor, motion_action: Tensor, content: Tensor, content_action: Tensor) -> Tensor:
-        """Moving part of one clip's states, static part of another's, frame by frame."""
+        """Moving part of one clip's states, static part of another's, frame by frame.
+
+        Raises:
+            ShapeError: not as many clips, or frames, of each.
+        """
+        if motion.shape[:2] != content.shape[:2]:
+            given = f"motion {tuple(motion.shape)}, content {tuple(content.shape)}"
+            raise ShapeError(given, "as many clips of each, of one length")
         return self.decode(self.drawn(self.encode(motion)[1] + self.encode(content)[0]))
 
     def with_prior_content(self, motion: Tensor, action: Tensor, frames: int, noise: torch.Generator) -> Tensor:
         """Protocol B as published: static parts are random convex mixtures of two clips of the batch.
 
         They stay near the data, which draws from N(0, I) need not: an easier task than that of models with a prior.
+
+        Raises:
+            ShapeError: more frames than the clips have, or none.
         """
+        if not 1 <= frames <= motion.shape[1]:
+            raise ShapeError(f"{frames} frames", f"1..{motion.shape[1]}, those of the clips")
         still, moving = self.encode(motion)
         one, other = (still[torch.randperm(len(still), generator=noise).to(still.device)] for _ in range(2))
         share = torch.rand(len(still), 2, generator=noise).to(still)

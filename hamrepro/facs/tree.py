@@ -57,7 +57,7 @@ def write_tree(
     people = sorted(set(range(1, SUBJECTS + 1) if subjects is None else subjects))
     if not people or not set(people) <= set(range(1, SUBJECTS + 1)):
         raise DataError(f"subjects {people}", f"numbers in 1..{SUBJECTS}", "leave `subjects` out to draw everyone")
-    if (root / "subjects3").exists() and not (root / MARK).exists():
+    if root.is_dir() and not (root / MARK).exists() and any(root.iterdir()):
         raise DataError(
             f"{root} holds a tree that hamrepro did not write",
             "a new or empty folder",
