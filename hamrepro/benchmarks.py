@@ -18,9 +18,9 @@ from hamrepro.dynamics import HamiltonianOperators, PhaseSpace
 from hamrepro.errors import DataError
 from hamrepro.layers import sheet_layers
 from hamrepro.pixelart import draw_layers
+from hamrepro.places import ROOT
 from hamrepro.presets import configure, first_cycle
 from hamrepro.randomness import generator, initialising
-from hamrepro.records import ROOT
 from hamrepro.sprites import Sprites
 from hamrepro.symplectic import flow_powers
 from hamrepro.timing import alone, compared

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
@@ -12,12 +11,12 @@ from torch import Tensor
 
 from hamrepro.clip_files import labels, locate
 from hamrepro.errors import ConfigError, DataError
-from hamrepro.places import restore
+from hamrepro.places import DATA, restore
 from hamrepro.presets import OWN
 
 NAMES = ("sprites", "sprites-procedural", "faces-procedural", "mug")
 PINNED = NAMES[:3]  # of licensed data nobody may publish them
-PINS = Path(__file__).with_name("data").resolve() / "pins.json"
+PINS = DATA / "pins.json"
 CHUNK = 36  # characters composited at a time where a whole block is hashed: 14 MB
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
 
-from hamrepro.records import ROOT
+from hamrepro.places import ROOT
 
 
 class Documented(NamedTuple):

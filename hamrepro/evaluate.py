@@ -122,7 +122,6 @@ def evaluate_generation(
     clip_set: ClipSet,
     *,
     quick: bool = False,
-    far: bool = True,
     device: str = "cpu",
     conditionings: tuple[str, ...] = CONDITIONINGS,
     label: str = "action",
@@ -131,8 +130,8 @@ def evaluate_generation(
 ) -> dict[str, dict[str, Any]]:
     """All of Table 1 for one model: `metrics` over every clip (unless quick) and `subset` over the fixed share.
 
-    Also, with `far`, frames 25-32, 57-64 and 993-1,000 on the share of a cycle, where a growing mode of the flow would
-    show, the same under the name `tuned` by the model in tune (Deviation D22); of other clips `ssim-gain`, SSIM less
+    Also, unless quick, frames 25-32, 57-64 and 993-1,000 on the share of a cycle, where a growing mode of the flow
+    would show, the same under the name `tuned` by the model in tune (Deviation D22); of other clips `ssim-gain`, SSIM less
     that of the first frame repeated, clip by clip. `on_share`: conditionings scored on the share alone.
     """
     share = subset(clip_set)
@@ -152,7 +151,7 @@ def evaluate_generation(
     for conditioning in on_share:
         scores = score_frames(generate, clip_set, share, conditioning, device=device, label=label)
         result["subset"] |= generation_metrics(scores, clip_set.groups[share], conditioning)
-    if far and not quick and clip_set.cyclic and "clip" in conditionings:
+    if not quick and clip_set.cyclic and "clip" in conditionings:
         result["subset"] |= evaluate_far(generate, clip_set, "clip", device, label)
         if tuned is not None:
             result["subset"] |= evaluate_far(tuned, clip_set, "tuned", device, label)

@@ -15,9 +15,9 @@ from hamrepro.checkpoint import write_atomically
 from hamrepro.datasets import ClipSet, load
 from hamrepro.errors import CheckpointError, DataError
 from hamrepro.fitted_prior import fit_prior, with_fitted_prior
+from hamrepro.places import ROOT
 from hamrepro.protocols import label_of
 from hamrepro.randomness import generator
-from hamrepro.records import ROOT
 from hamrepro.shipping import load_shipped
 from hamrepro.strips import moving, png, still
 

@@ -61,13 +61,13 @@ class Halo(nn.Module):
         repeated = past.clamp_min(0)
         return repeated if cyclic is None else torch.where(cyclic[:, None], past % frames, repeated)
 
-    def infer(self, features: Tensor, action: Tensor, reference: Tensor, cyclic: Tensor | None = None) -> Posterior:
+    def infer(self, features: Tensor, action: Tensor, reference: Tensor) -> Posterior:
         """Posteriors of content and of the state at the reference frame. Paper: Eqs. (11), (12), (22).
 
         Args:
-            features: h (B, T, h). action: u (B,). reference: (B,), 0..T-1. cyclic: see `window`.
+            features: h (B, T, h). action: u (B,). reference: (B,), 0..T-1.
         """
-        window = self.window(features.shape[1], reference, cyclic)
+        window = self.window(features.shape[1], reference)
         seen = features[torch.arange(len(action), device=action.device)[:, None], window]
         return self._posterior(self.content(features), seen, action, reference)
 

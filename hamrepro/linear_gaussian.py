@@ -99,7 +99,7 @@ class LinearGaussian:
     def bound(self, clip: Tensor, posterior: Gaussian) -> float:
         """The evidence lower bound, exact. Paper: Eqs. (10), (18), (25)."""
         terms = self.terms(clip, posterior)
-        return 2 * terms["reconstruction"] - sum(terms.values())
+        return terms.pop("reconstruction") - sum(terms.values())
 
     def log_evidence(self, clip: Tensor) -> float:
         """log p(x_{1:T}), the left side of Jensen's inequality. Paper: Eq. (18)."""

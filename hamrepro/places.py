@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hamrepro.errors import DataError
 
+ROOT = Path(__file__).resolve().parents[1]  # of the checkout, where there is one
 DATA = Path(__file__).with_name("data").resolve()  # a link in a checkout, a copy where the package is installed
 
 

@@ -6,13 +6,11 @@ import subprocess
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from hamrepro.datasets import ClipSet
 from hamrepro.errors import CheckpointError
-
-ROOT = Path(__file__).resolve().parents[1]
+from hamrepro.places import ROOT
 
 
 def commit() -> str:

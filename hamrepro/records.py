@@ -15,10 +15,9 @@ from typing import Any
 from hamrepro import sha256sums
 from hamrepro.checkpoint import unwritable, write_atomically
 from hamrepro.errors import RecordError
-from hamrepro.places import DATA, read_whole, restore
+from hamrepro.places import DATA, ROOT, read_whole, restore
 from hamrepro.places import read as read_file
 
-ROOT = Path(__file__).resolve().parents[1]
 RUNS = (ROOT if (ROOT / ".git").exists() else Path()) / "runs"  # a chapter's own folder is no place for them
 RESULTS = DATA / "results"
 WEIGHTS = DATA / "weights"

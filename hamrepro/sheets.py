@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from hamrepro.errors import DataError, MissingDataError
-from hamrepro.places import cache_folder, folder_of, read, restore
+from hamrepro.places import DATA, cache_folder, folder_of, read, restore
 
 ATTRIBUTES = ("skin", "pants", "tops", "hair")
 
@@ -58,7 +58,7 @@ WIDTH, HEIGHT = 832, 1344  # 13 x 21 cells of 64 pixels
 LARGEST = 10_000_000  # bytes of a file: its pixels without compression are 4.5 million
 COMMIT = "2668274d5a96c91584172f2d299b90f0a8c0caac"
 URL = f"https://raw.githubusercontent.com/jrconway3/Universal-LPC-spritesheet/{COMMIT}/"
-REGISTRY = Path(__file__).with_name("data").resolve() / "registry.txt"
+REGISTRY = DATA / "registry.txt"
 NEXT = "python -m hamrepro data fetch sprites  # and unset HAMREPRO_LPC"
 
 CREDIT = (

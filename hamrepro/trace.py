@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from hamrepro.docstrings import Documented, documented
-from hamrepro.records import ROOT
+from hamrepro.places import ROOT
 
 COUNTS = {"Eq.": 25, "Definition": 8, "Table": 5, "Figure": 9}  # of the paper, version 1
 PARTS = tuple(f"{kind} ({n})" if kind == "Eq." else f"{kind} {n}" for kind, last in COUNTS.items()
