@@ -131,8 +131,8 @@ def evaluate_generation(
     """All of Table 1 for one model: `metrics` over every clip (unless quick) and `subset` over the fixed share.
 
     Also, unless quick, frames 25-32, 57-64 and 993-1,000 on the share of a cycle, where a growing mode of the flow
-    would show, the same under the name `tuned` by the model in tune (Deviation D22); of other clips `ssim-gain`, SSIM less
-    that of the first frame repeated, clip by clip. `on_share`: conditionings scored on the share alone.
+    would show, and under the name `tuned` the same by the model in tune (Deviation D22); of other clips `ssim-gain`,
+    SSIM less that of the first frame repeated, clip by clip. `on_share`: conditionings scored on the share alone.
     """
     share = subset(clip_set)
     index = share if quick else torch.arange(len(clip_set))
