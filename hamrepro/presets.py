@@ -104,7 +104,7 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     **{("mocogan", dataset): _PER_ACTION_VIEW for dataset in ("sprites", "sprites-procedural")},
 }
 
-UNSHIFTED, NARROW, WIDE, HALF_HOUR = "unshifted", "narrow", "wide", "half-hour"
+UNSHIFTED, NARROW, WIDE = "unshifted", "narrow", "wide"
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "u_sym": {"family": "u_sym"},
@@ -122,7 +122,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     UNSHIFTED: {},  # of faces: one cycle, clips where they are
     NARROW: {"decoder_widths": _LAPTOP_NETWORK.decoder_widths, "steps": 2100},  # and so, with the decoder of sprites
     WIDE: {"decoder_widths": _WIDE},  # of sprites: with the decoder of faces
-    HALF_HOUR: {"decoder_widths": _WIDE, "steps": 1500},  # and so, HALO on real sprites, every cycle half as long
     ONE_CYCLE: {"decoder_widths": _WIDE},  # so, and all that the later cycles add in the second half of one
     "all-frames": {"decoded_frames": None},
     "content-from-clip": {"content_frames": "clip", "single_frame_content": 0.0},
@@ -130,7 +129,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-OF_LAPTOP = {NARROW, WIDE, HALF_HOUR, ONE_CYCLE}  # variants of this preset alone
+OF_LAPTOP = {NARROW, WIDE, ONE_CYCLE}  # variants of this preset alone
 OPERATORS = {"u_sym", "elliptic", "random-start"}  # variants of the paper's two families
 CYCLE = {FIRST_CYCLE, SECOND_CYCLE, SHORT, NO_MMD}
 FRAMES = {"all-frames", "content-from-clip"}  # which of them are decoded, or read for the content
@@ -187,9 +186,8 @@ def _combine(preset: str, dataset: str, model: str, actions: int | None) -> RunC
         raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(theirs)} only of {whose}, {' or '.join(where)}")
     if WIDE in variants and (faces or preset != "laptop"):
         raise ConfigError(f"{model} of {preset} on {dataset}", f"+{WIDE} only of laptop; not of faces, which have it")
-    quick = {HALF_HOUR, ONE_CYCLE} & {*variants}
-    if quick and not (preset == "laptop" and dataset == "sprites" and base.startswith("halo")):
-        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{min(quick)} only of HALO on sprites, laptop")
+    if ONE_CYCLE in variants and not (preset == "laptop" and dataset == "sprites" and base.startswith("halo")):
+        raise ConfigError(f"{model} of {preset} on {dataset}", f"+{ONE_CYCLE} only of HALO on sprites, laptop")
     if preset == "smoke":
         changes.pop("content", None)
     if dataset.startswith(("faces", "mug", OWN)) and training.windows != "first":

@@ -13,7 +13,7 @@ from hamrepro.datasets import load
 from hamrepro.errors import MissingDataError
 from hamrepro.face_sources import drawn
 from hamrepro.judging import recompute
-from hamrepro.presets import HALF_HOUR, IN_CYCLES, NARROW, OF_LAPTOP, UNSHIFTED, WIDE, configure
+from hamrepro.presets import IN_CYCLES, NARROW, OF_LAPTOP, UNSHIFTED, WIDE, configure
 from hamrepro.reevaluation import compare_all
 from hamrepro.tables import scorecard, table_1
 from hamrepro.train import run_folder, train
@@ -35,7 +35,7 @@ EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites",            _each(FIRST_CYCLE, SHORT, NO_MMD), (0,)),
     ("sprites",            tuple(f"halo-sp+{WIDE}+{cycle}" for cycle in (FIRST_CYCLE, SHORT, NO_MMD)), (0,)),
-    ("sprites",            (f"halo-sp+{WIDE}", f"halo-sp+{HALF_HOUR}"), (0,)),
+    ("sprites",            (f"halo-sp+{WIDE}",), (0,)),
     ("sprites",            _each(ONE_CYCLE), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u", "dsvae", "s3vae", "mocogan"), (0,)),
