@@ -37,7 +37,10 @@ class Adversary(nn.Module):
 
         Args:
             content: q(z | x), (B, |Z|), which gets `weight` times the opposite gradient. action: u (B,).
+            weight: 0 before its onset; then nothing is asked, and 0 returned.
         """
+        if not weight:
+            return content.mean.new_zeros(())
         with torch.autocast(action.device.type, enabled=False):
             z = content.draws(DRAWS, noise).to(self.layers[0].weight.dtype).flatten(0, 1)
             shown, whose = reversed_gradient(z, weight), action.repeat(DRAWS)

@@ -136,7 +136,7 @@ class Halo(nn.Module):
         if estimate.content_mmd:
             terms["content_mmd"] = discrepancy(posterior.content.mean, action, self.config.actions)
             terms["loss"] = terms["loss"] + estimate.content_mmd * terms["content_mmd"]
-        if estimate.content_adversary:
+        if self.adversary is not None:
             told = self.adversary(posterior.content, action, estimate.content_adversary, noise("adversary"))
             terms |= {"content_adversary": told, "loss": terms["loss"] + told}
         return terms

@@ -10,6 +10,7 @@ import torch
 from tiny import TinyClips, tiny_config
 
 from hamrepro.adversary import Adversary, reversed_gradient
+from hamrepro.curves import as_csv
 from hamrepro.discrepancy import discrepancy
 from hamrepro.elbo import EXACT
 from hamrepro.gaussian import Gaussian
@@ -98,7 +99,7 @@ def test_the_loss_holds_its_cross_entropy_and_every_weight_gets_a_gradient():
     clips = 2 * torch.rand(4, 8, 3, 64, 64, generator=generator(0, "faces")) - 1
     terms = halo.loss(clips, action, lambda name: generator(0, name), estimate=EXACT._replace(content_adversary=7.0))
     bound = halo.loss(clips, action, lambda name: generator(0, name))
-    assert "content_adversary" not in bound and next(iter(terms)) == "loss"
+    assert bound["content_adversary"] == 0 and next(iter(terms)) == "loss"
     assert torch.allclose(terms["loss"], bound["loss"] + terms["content_adversary"])
     terms["loss"].backward()
     assert all(p.grad is not None for p in halo.parameters())
@@ -107,7 +108,15 @@ def test_the_loss_holds_its_cross_entropy_and_every_weight_gets_a_gradient():
 def test_without_a_weight_it_is_not_asked():
     halo, action = build(with_adversary(), 0), torch.tensor([0, 0, 1, 1])
     clips = 2 * torch.rand(4, 8, 3, 64, 64, generator=generator(0, "faces")) - 1
-    assert "content_adversary" not in halo.loss(clips, action, lambda name: generator(0, name))
+    halo.loss(clips, action, lambda name: generator(0, name))["loss"].backward()
+    assert all(p.grad is None for p in halo.adversary.parameters())
+
+
+def test_its_onset_may_fall_between_two_rows_of_the_log(tmp_path):
+    config = with_adversary(steps=6)
+    config = replace(config, training=replace(config.training, onset=0.5))
+    assert train(config, 0, TinyClips(), tmp_path)[1]
+    assert b"content_adversary" in as_csv(tmp_path / "stats.jsonl").splitlines()[0]
 
 
 def test_with_the_prior_among_its_classes_it_is_even_only_where_contents_are_draws_of_it():

@@ -67,6 +67,12 @@ def cycles(folder):
     assert continuation.train_all_cycles(second, 0, TinyClips(), folder, weights=folder / "weights")[1]
 
 
+def onset(folder):
+    """Four steps, in the last two of which there is an adversary."""
+    one = tiny_config(model="halo-u", steps=4, batch=4, content_adversary=7.0, adversary_prior=True, onset=0.5)
+    run_tiny(folder, one, TinyClips())
+
+
 def torchrun(folder, *words):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     return subprocess.run([*command, __file__, str(folder), *words], capture_output=True, text=True, timeout=500)
@@ -139,6 +145,12 @@ def test_a_second_cycle_begins_with_what_the_first_saved(tmp_path):
     assert states == ["halo-u", "halo-u+first-cycle"]
 
 
+def test_an_adversary_that_sets_in_later_is_waited_for(tmp_path):
+    done = torchrun(tmp_path, "onset")
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path)[-1]["content_adversary"] > 0
+
+
 @pytest.mark.parametrize("name", ["s3vae", "cdsvae", "skd", "mocogan"])
 def test_models_that_compare_clips_are_refused(name):
     with pytest.raises(ConfigError, match="on 2 processes"):
@@ -159,6 +171,8 @@ if __name__ == "__main__":
     target = Path(sys.argv[1])
     if "cycles" in sys.argv:
         cycles(target)
+    elif "onset" in sys.argv:
+        onset(target)
     else:
         seen = work(target)
         target.with_name(f"{target.name}-rank{os.environ['RANK']}.json").write_text(json.dumps(seen))
