@@ -252,12 +252,12 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ### All cycles with more channels, and all of it in one
 #
-# Steps and minutes of all cycles, `clip` conditioning unless it says `strict`, frames 1 to 16. `+wide` has the wide decoder, `+half-hour` that and half of the steps of every cycle, `+one-cycle` that and a single cycle, in whose second half all sets in that the later ones add ({ref}`D27 <d27>`). Minutes are the
+# Steps and minutes of all cycles, `clip` conditioning unless it says `strict`, frames 1 to 16. `+wide` has the wide decoder, `+one-cycle` that and a single cycle, in whose second half all sets in that the later ones add ({ref}`D27 <d27>`). Minutes are the
 # clock's of one core beside another training:
 
 # %%
 rows = {}
-every = ("", "+wide", "+half-hour", "+one-cycle")
+every = ("", "+wide", "+one-cycle")
 for variant in every if preset == "laptop" and dataset == "sprites" else ("",):
     kind = preset, dataset, f"{base}{variant}"
     for number in records.seeds(*kind):

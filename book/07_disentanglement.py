@@ -482,8 +482,7 @@ asked = {"C, all right": "accuracy/C/both", "C, in phase": "in-phase/C/all", "B,
          "A, 3-way": "accuracy/A/3way", "A-fitted, 3-way": "accuracy/A-fitted/3way",
          "z read, linear": "leakage/content/linear", "network": "leakage/content/mlp"}  # fmt: skip
 rows = {}
-for variant in ("+first-cycle", "", "+wide+first-cycle", "+wide+no-mmd", "+wide+short", "+wide", "+half-hour",
-                "+one-cycle"):  # fmt: skip
+for variant in ("+first-cycle", "", "+wide+first-cycle", "+wide+no-mmd", "+wide+short", "+wide", "+one-cycle"):
     name = f"halo-sp{variant}"
     place = preset, "sprites", name
     cells = {head: tables.Cell(*place, key, "subset", seed=seed) for head, key in asked.items()}

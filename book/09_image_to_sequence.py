@@ -45,7 +45,7 @@ if recompute:
 # (paper-figure-4)=
 # **Figure 4 (a), (c).** Two images, one row for each operator: frames 1 to 8, and below them 9 to 16. Panels (a) of the paper are Sprites in the order walk,
 # spellcast, slash; (c) are MUG in the order anger, disgust, fear, happiness, sadness, surprise. (The paper labels its right-hand
-# panels (b) and (c) as well; they are in {doc}`10_unconditional`.) All of this page is HALO with $\mathbf H$, preset `laptop`, seed 0, test clips. Faces are in {doc}`21_faces`.
+# panels (b) and (c) as well; they are in {doc}`10_unconditional`.) All pictures of this page are HALO with $\mathbf H$, preset `laptop`, seed 0, test clips. Faces are in {doc}`21_faces`.
 
 # %% mystnb={"image": {"alt": "Two images, each moved by three operators for sixteen frames", "classes": "pixelated strip"}}
 figures.show("figure-4", preset, model, seed)
@@ -79,9 +79,9 @@ figures.show("figure-8", preset, model, seed, figures.LIVE[:1])
 #   from the other's picture. A stride has no counterpart in a spell: where in its cycle an operator starts from a picture of another action,
 #   nothing in training tells.
 #
-# The last point is why there is no ground truth for two rows of three, and no SSIM: Table 1 scores the row of the image's own
+# The last point is why two rows of three have no SSIM here: the sheets do show the same character in the other action, but not at which phase it should begin. Table 1 scores the row of the image's own
 # action ({doc}`06_generation`). But a judge can be asked (protocol I of {doc}`07_disentanglement`): is the action of the operator seen, whether the image shows it or another, and
-# are the clothes those of the image? The {term}`fixed share` of the test clips, one operator each by turns, frames 1 to 8 and 9 to 16:
+# are the clothes those of the image? The {term}`fixed share` of the test clips, one operator each by turns, frames 1 to 8 and 9 to 16. Mean ± standard deviation over seeds (number of seeds, and of clips); *all right* is the action and all four attributes at once:
 
 # %%
 asked = {"requested action": "accuracy/I/3way", "the image's own": "accuracy/I/own-action",

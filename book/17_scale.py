@@ -243,7 +243,8 @@ pd.DataFrame([{"data": job.dataset, "model": job.model, "seed": job.seed} for jo
 #
 # Paper and pencil, to see what would bend first. The assumptions are on top, in the code: a GPU with 989 TFLOP/s of bfloat16
 # on its data sheet, used at two fifths of that (the mark of the section on throughput, two fifths of the *measured* rate, is lower, and the H100 missed it: the second column has its step as measured), and 50 GB/s of network for each.
-# Measured constants come from the records.
+# Measured constants come from the records. Minutes are those of arithmetic alone, as if every exchange were hidden behind it; latency counts for the batch norms (30 µs an exchange, a tree) and not for the gradients, where a flat ring of 1,000 would add
+# 1,998 of its hops.
 
 # %%
 GPUS, CLIPS, PEAK, USED, NETWORK, LATENCY = 1000, 1e9, 989e12, 0.4, 50e9, 30e-6

@@ -95,7 +95,7 @@ for split in ("fit", "validation", "test"):
 pd.DataFrame(counts)
 
 # %% [markdown]
-# What is wrong is said by name, and what would be right:
+# The first fault is said by name, with how many more there are, and what would be right:
 
 # %%
 (home / "spoilt" / "bounce" / "take 1").mkdir(parents=True)
@@ -182,5 +182,6 @@ Markdown(f"Your folder gets {asked.steps:,} steps, {asked.steps * asked.batch:,}
 # must show a good part of the motion. Of a film, take every second or third frame:
 #
 # ```sh
+# mkdir -p shapes/walk/take1
 # ffmpeg -i walk.mp4 -vf "select=not(mod(n\,3))" -fps_mode vfr shapes/walk/take1/%04d.png
 # ```
