@@ -19,8 +19,8 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
-from torch.distributions import MultivariateNormal, kl_divergence
 from IPython.display import SVG
+from torch.distributions import MultivariateNormal, kl_divergence
 
 from hamrepro import schematics
 from hamrepro.dynamics import HamiltonianOperators
