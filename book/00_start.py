@@ -86,7 +86,7 @@ card[card["table"] == "1"][columns].set_index("data").rename_axis(None)
 
 # %% [markdown]
 # **Table 1**, generation of 16 frames from the starting frame. Discussed in {doc}`06_generation`. What HALO with $\mathbf H$ has here and in Table 2 (a) after its first cycle,
-# with nothing in its loss but the bound; the same with a wider decoder, after all cycles with that, and with all that these add in a single cycle of twenty to thirty minutes ([D27](#d27)); and with a first cycle of three times the steps, before and after the second ({doc}`06_generation`, {doc}`07_disentanglement`). In brackets the number of seeds, and of clips where not all were scored:
+# with nothing in its loss but the bound; the same with a wider decoder, after all cycles with that, and with all that these add in a single cycle of twenty to forty minutes ([D27](#d27)); and with a first cycle of three times the steps, before and after the second ({doc}`06_generation`, {doc}`07_disentanglement`). In brackets the number of seeds, and of clips where not all were scored:
 
 # %%
 rows = {}

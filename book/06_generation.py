@@ -271,10 +271,9 @@ for variant in every if preset == "laptop" and dataset == "sprites" else ("",):
 pd.DataFrame(rows).T.pipe(tables.briefly)
 
 # %% [markdown]
-# **The wide decoder keeps most of its lead through all cycles.** With half of the steps it draws as the narrow one does with all of them: channels and steps can be traded, but
-# what is left over is not free, since swaps suffer ({doc}`07_disentanglement`). **One cycle spends as many steps better.** `+one-cycle` draws within three thousandths of `+wide`, which has nearly twice as many, and its swaps do not suffer.
-# Its 2,800 steps are half an hour of two idle cores, or less: on one machine with AMX a step took 0.41 s before the onset and 0.44 s after it, twenty minutes for all; on another of the kind, on another day, `+half-hour` took 0.60 s in its
-# first cycle and 0.68 s in the later ones (medians of 40 steps, not recorded).
+# **The wide decoder keeps most of its lead through all cycles, and one cycle most of that.** `+one-cycle` draws within three thousandths of `+wide` with two thirds of its steps; what becomes of swaps and requests is in
+# {doc}`07_disentanglement`. Its 3,600 steps are twenty-two minutes of two idle cores with AMX: 0.33 s a step before the onset and 0.39 s after it (medians of 110 and of 92 steps of `train` with two threads, not recorded). On other machines of the kind, on other days, a step of such a cycle took up to
+# 0.68 s, so that it would be forty.
 #
 # ## Every recorded run
 #

@@ -152,11 +152,11 @@ for name in ("halo-sp", "halo-u"):
 tables.briefly(pd.DataFrame(rows).T) if rows else "not run"
 
 # %% [markdown]
-# Pairs seen from one side are in phase in every run. Of pairs seen from two, $\mathbf H$ begins more than half at another moment than it should; skew-$\mathbf H$ fewer, and after its first cycle none (one seed). With the wide decoder ({doc}`07_disentanglement`) they are fewer, too: one in ten under $\mathbf H$ after all cycles, four in ten with a single one. So *when* is
+# Pairs seen from one side are in phase in every run. Of pairs seen from two, $\mathbf H$ begins more than half at another moment than it should; skew-$\mathbf H$ fewer, and after its first cycle none (one seed). With the wide decoder ({doc}`07_disentanglement`) they are fewer, too: one in ten under $\mathbf H$ after all cycles; with a single one two in ten, and four in ten with skew-$\mathbf H$. So *when* is
 # entangled with the view, and through it with the content. Nothing in Eq. (17) forbids it. Each clip is decoded with its own content, so the decoder may put a pose at one angle of the orbit for characters
 # seen from the left and at another for those seen from the front, and the encoder reads its states accordingly. The second cycle, in which a state from the prior may begin its cycle wherever it fits ([D19](#d19)), does not forbid it, either.
 # With nine operators, where the view belongs to the motion, all swaps are in phase. DSVAE, S3VAE and C-DSVAE, too, have a code for every frame and take the view with it, so that pose and view come from one clip: their swaps are in phase (SKD's nearly), and DSVAE's and S3VAE's are
-# nearer to the true clips than any of $\mathbf H$ but that of `+wide`.
+# nearer to the true clips than any of $\mathbf H$ but those of `+wide` and `+one-cycle`.
 #
 # This is the failure that one sees in Figure 3 when one knows where to look: the arm of the last row is out in other frames than that of the clip it was taken from. The paper's claim, that motions can be swapped, holds for *which* motion; that the swapped clip moves in step with its
 # source was never measured, and under $\mathbf H$ it does not.
