@@ -35,7 +35,7 @@ EXPERIMENTS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("sprites",            tuple(f"halo-{family}+{BRIEF}" for family in ABLATED), (0,)),
     ("sprites",            _each(FIRST_CYCLE, SHORT, NO_MMD), (0,)),
     ("sprites",            tuple(f"halo-sp+{WIDE}+{cycle}" for cycle in (FIRST_CYCLE, SHORT, NO_MMD)), (0,)),
-    ("sprites",            (f"halo-sp+{WIDE}",), (0,)),
+    ("sprites",            (f"halo-sp+{WIDE}", f"dsvae+{WIDE}"), (0,)),
     ("sprites",            _each(ONE_CYCLE), (0,)),
     ("sprites-procedural", ("halo-sp", "halo-u"), (0,)),
     ("faces-procedural",   ("halo-sp", "halo-u", "dsvae", "s3vae", "mocogan"), (0,)),

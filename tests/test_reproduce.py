@@ -120,4 +120,4 @@ def test_every_run_of_every_table_has_its_settings(preset, monkeypatch, tmp_path
     monkeypatch.setattr(reproduce, "table_1", lambda *names, **places: pd.DataFrame())
     monkeypatch.setattr(reproduce, "recompute", lambda *names, **options: asked.append(configure(*names[:3])) or True)
     assert reproduce.retrain(preset, tmp_path)
-    assert len(asked) == {"laptop": 54, "fast": 46}.get(preset, 24)
+    assert len(asked) == {"laptop": 55, "fast": 46}.get(preset, 24)
