@@ -26,8 +26,7 @@ def as_csv(stats: Path) -> bytes:
     try:
         rows = [json.loads(line) for line in stats.read_text().splitlines()]
         rows[0]["step"]
-        names = dict.fromkeys(name for row in rows for name in row)
-        table = csv.DictWriter(text, names, lineterminator="\n")
+        table = csv.DictWriter(text, rows[0], lineterminator="\n")
         table.writeheader()
         table.writerows({name: round(value, 5) for name, value in row.items()} for row in rows)
     except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
