@@ -50,8 +50,11 @@ def check_index(name: str, index: Tensor, batch: int, size: int) -> None:
 
 
 def check_pixels(clips: Tensor) -> None:
-    """A `ShapeError` for clips out of [-1, 1], or not numbers; on an accelerator looking would wait."""
-    if clips.device.type == "cpu" and not -1.001 <= clips.min() <= clips.max() <= 1.001:
+    """A `ShapeError` for clips out of [-1, 1], or not numbers; on an accelerator looking would wait.
+
+    That there are none is for the encoder to say.
+    """
+    if clips.device.type == "cpu" and clips.numel() and not -1.001 <= clips.min() <= clips.max() <= 1.001:
         raise ShapeError(f"pixels in [{clips.min():g}, {clips.max():g}]", "[-1, 1]", "hamrepro.batches.normalise")
 
 

@@ -255,6 +255,15 @@ def test_pixels_out_of_range_are_refused(name, change, clips):
 
 
 @pytest.mark.parametrize("name", AUTOENCODERS)
+@pytest.mark.parametrize("shape", [(0, T, 3, 64, 64), (B, 0, 3, 64, 64)])
+def test_no_clips_and_no_frames_are_refused(name, shape):
+    model, none = MAKE[name]().eval(), torch.zeros(shape)
+    for verb in (lambda: model.generate(none, ACTION[: shape[0]], T), lambda: model.encode(none)):
+        with pytest.raises(ShapeError, match="clips"):
+            verb()
+
+
+@pytest.mark.parametrize("name", AUTOENCODERS)
 def test_as_many_motions_as_contents_are_asked_for(name, clips):
     model = MAKE[name]().eval()
     with pytest.raises(ShapeError, match="as many"):
